@@ -1,0 +1,67 @@
+// Question to cited answer or honest silence. Every citation is made and checked by code (DESIGN D6).
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/passage.h"
+#include "base/result.h"
+#include "baseline/extractive.h"
+#include "engine/engine.h"
+#include "prompt/prompt.h"
+#include "retrieve/retrieve.h"
+
+namespace loam::answer {
+
+struct AskOptions {
+  int passages_shown = 4;
+  int answer_tokens = 128;
+  float min_confidence = 0.5F;  ///< below it Loam abstains; see bench/README.md for the run that chose it
+  bool keep_unsupported = false;  ///< show unsupported sentences, marked, instead of dropping them
+  bool use_model = true;          ///< false: the extractive baseline alone
+  retrieve::RetrieveOptions retrieve;
+  prompt::PrePrompt pre_prompt;
+  std::vector<engine::Message> memory;
+  engine::Sampling sampling;
+};
+
+/// A sentence of the shown answer and the citations that carry it.
+struct AnswerSentence {
+  std::string text;
+  bool supported = false;
+  std::vector<int> citations;  ///< Citation::id
+  std::string why_not;         ///< for unsupported: "the number 14 is in no shown passage"
+};
+
+enum class AnswerFrom : std::uint8_t { model, baseline, nobody };
+
+struct Timings {
+  double retrieve_ms = 0, rerank_ms = 0, prefill_ms = 0, decode_ms = 0, total_ms = 0;
+};
+
+struct Answer {
+  std::optional<std::string> text;  ///< empty when abstained
+  bool abstained = false;
+  std::string reason;               ///< "", "no_passage", "low_confidence", "not_supported", "empty_collection"
+  float confidence = 0;
+  AnswerFrom from = AnswerFrom::nobody;
+  std::vector<AnswerSentence> sentences;
+  std::vector<Citation> citations;
+  std::string baseline_text;                 ///< the answer without an LLM, always computed
+  std::vector<Citation> baseline_citations;
+  std::string draft;                         ///< what the model wrote, before checking
+  prompt::Prompt prompt;
+  std::string model;
+  Timings timings;
+  engine::Usage usage;
+};
+
+/// `engine` may be null: then the baseline answers. Fails only for faults (store, engine, context too small);
+/// not knowing is Answer::abstained.
+Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, engine::Engine* engine,
+                   const std::string& question, const AskOptions& options, const engine::TextSink& on_draft = {},
+                   std::stop_token stop = {});
+
+}  // namespace loam::answer

@@ -1,0 +1,20 @@
+// Retrieved text is data, never instructions. The fence marks it so and takes away what could end the fence.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace loam::guard {
+
+/// What the fence found and neutralised, for logs and `--show-prompt`.
+struct FencedText {
+  std::string text;                   ///< safe to place inside a prompt
+  std::vector<std::string> findings;  ///< e.g. "control token <|im_end|>", "3 zero-width characters"
+};
+
+/// Breaks the models' control tokens (<|...|>, [INST], <s>, ...), drops invisible and bidirectional control
+/// characters and U+E0000 tags, and escapes the fence's own markers. Plain text comes back unchanged.
+FencedText fence(std::string_view outside_text);
+
+}  // namespace loam::guard

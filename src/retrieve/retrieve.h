@@ -1,0 +1,57 @@
+// Question in, fused and explained hits out.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/passage.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "index/index.h"
+#include "store/store.h"
+
+namespace loam::retrieve {
+
+enum class Legs : std::uint8_t { both, lexical_only, dense_only };
+
+struct RetrieveOptions {
+  Legs legs = Legs::both;
+  int candidates = 100;         ///< taken from each leg before fusion
+  int rrf_k = 60;               ///< reciprocal rank fusion constant (Cormack et al., SIGIR 2009)
+  float lexical_weight = 1.0F;
+  float dense_weight = 1.0F;
+};
+
+struct RetrieveTimings {
+  double lexical_ms = 0, embed_ms = 0, dense_ms = 0, fuse_ms = 0;
+};
+
+/// Where the best passage of one document stood at each stage; an empty rank means it was not there.
+struct Explanation {
+  struct Stage { std::string name; std::optional<int> rank; std::optional<float> score; int depth = 0; std::string note; };
+  std::string source;
+  std::vector<Stage> stages;   ///< lexical, dense, fused, shown
+  std::optional<Hit> best;     ///< the document's best passage
+  std::string sentence;        ///< plain words: where it fell out and why
+  std::vector<std::string> matched_terms, missing_terms;
+};
+
+/// One thread at a time.
+class Retriever {
+ public:
+  static Result<std::unique_ptr<Retriever>> open(store::Store& store, CollectionId collection, engine::Embedder& embedder);
+  virtual ~Retriever() = default;
+  /// Best first, at most k. Empty means nothing relevant was found, which is a normal outcome.
+  virtual Result<std::vector<Hit>> find(std::string_view question, int k, const RetrieveOptions& options = {},
+                                        RetrieveTimings* timings = nullptr) = 0;
+  /// bad_request when `source` is no document of the collection.
+  virtual Result<Explanation> explain(std::string_view question, std::string_view source, int shown,
+                                      const RetrieveOptions& options = {}) = 0;
+  /// Inverse document frequency of terms in this collection, for baseline and answerability.
+  virtual Result<std::vector<float>> idf(const std::vector<std::string>& terms) = 0;
+};
+
+}  // namespace loam::retrieve

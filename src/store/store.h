@@ -1,0 +1,136 @@
+// Keeps collections, documents, passages, both index legs and the ledger in one SQLite file (DESIGN D3).
+// The only room that includes sqlite3.h.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/document.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/passage.h"
+#include "base/result.h"
+
+namespace loam::store {
+
+struct StoreOptions {
+  int busy_timeout_ms = 5000;      ///< how long a writer waits for another process
+  bool read_only = false;
+  int cache_mib = 32;              ///< SQLite page cache
+};
+
+/// A set of documents searched together. All its vectors come from one embedder.
+struct Collection {
+  CollectionId id{};
+  std::string name;
+  std::string embedder;              ///< model name
+  std::string embedder_fingerprint;  ///< engine::Embedder::fingerprint()
+  int dimensions = 0;
+};
+
+struct CollectionCounts {
+  std::uint64_t documents = 0;
+  std::uint64_t passages = 0;
+  std::uint64_t text_bytes = 0;
+};
+
+/// What is known about an ingested file without its text.
+struct DocumentRow {
+  DocumentId id{};
+  std::string source;        ///< unique within the collection
+  std::string title;
+  std::string media_type;
+  std::string content_hash;  ///< SHA-256 of the file's bytes
+  std::string recipe;        ///< hash of reader version, passage options and embedder: a change means re-ingest
+  std::string root;          ///< the folder or file that was named on the command line, absolute
+  std::int64_t file_size = 0;
+  std::int64_t file_mtime_ns = 0;
+  std::int64_t ingested_at = 0;  ///< Unix seconds
+};
+
+/// A passage id with the score one leg gave it.
+struct Scored {
+  PassageId passage{};
+  float score = 0;  ///< higher is better
+};
+
+/// One ledger row: what was run, on what, with which result. Details are JSON.
+struct LedgerRow {
+  RunId id{};
+  std::int64_t at = 0;  ///< Unix seconds
+  std::string task;     ///< "ask", "retrieval", "classify", ...
+  std::string config;   ///< JSON: everything that shaped the run, hashes included
+  std::string result;   ///< JSON: scores, n, intervals
+};
+
+/// One open store file. One object per thread; several processes may share the file (WAL, one writer).
+/// Every writing call is one transaction: after it returns ok, the change survives a kill; when it fails,
+/// nothing has changed.
+class Store {
+ public:
+  /// Creates the file and its schema when missing. An older schema is migrated after a backup; a newer one
+  /// is refused. A damaged file is refused with bad_data.
+  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& file, StoreOptions options = {},
+                                             Logger& logger = silent_logger());
+  virtual ~Store() = default;
+
+  // Collections ------------------------------------------------------------------------------------
+  /// Finds or creates. Fails with bad_request when it exists with another embedder fingerprint.
+  virtual Result<Collection> ensure_collection(std::string_view name, std::string_view embedder,
+                                               std::string_view fingerprint, int dimensions) = 0;
+  virtual Result<std::optional<Collection>> find_collection(std::string_view name) = 0;
+  virtual Result<std::vector<Collection>> collections() = 0;
+  virtual Result<CollectionCounts> counts(CollectionId collection) = 0;
+  virtual Result<void> remove_collection(CollectionId collection) = 0;
+  /// Grows with every change of the collection; lets derived indexes notice that they are stale.
+  virtual Result<std::uint64_t> generation(CollectionId collection) = 0;
+
+  // Documents: text, passages, full-text rows and vectors change together ----------------------------
+  /// Adds the document or replaces the one with the same source. `vectors` is (passages.size(), dimensions)
+  /// row-major. Ids are assigned by the store.
+  virtual Result<DocumentId> put_document(CollectionId collection, const DocumentRow& row, const Document& document,
+                                          std::span<const Passage> passages, std::span<const float> vectors) = 0;
+  /// Same content under a new name (and root, size, mtime): nothing is read or embedded again.
+  virtual Result<void> rename_document(DocumentId document, const DocumentRow& row) = 0;
+  /// Notes that a file was looked at and is unchanged (size, mtime).
+  virtual Result<void> touch_document(DocumentId document, std::int64_t file_size, std::int64_t file_mtime_ns) = 0;
+  virtual Result<void> remove_document(DocumentId document) = 0;
+  virtual Result<std::optional<DocumentRow>> find_document(CollectionId collection, std::string_view source) = 0;
+  virtual Result<std::vector<DocumentRow>> documents(CollectionId collection) = 0;
+  virtual Result<std::string> document_text(DocumentId document) = 0;
+
+  // Passages -----------------------------------------------------------------------------------------
+  /// In the order asked for; an id that is gone is left out.
+  struct PassageRow { Passage passage; std::string source; std::string title; };
+  virtual Result<std::vector<PassageRow>> passages(std::span<const PassageId> ids) = 0;
+  virtual Result<std::vector<PassageId>> passages_of(DocumentId document) = 0;
+
+  // The two index legs -------------------------------------------------------------------------------
+  /// BM25 over heading path and text: any of `terms` may match (they are quoted by the store, so no query
+  /// syntax reaches SQLite). Best first, at most k. Empty is a normal outcome.
+  virtual Result<std::vector<Scored>> search_terms(CollectionId collection, std::span<const std::string> terms, int k) = 0;
+  /// In how many passages each term occurs (after stemming), for idf weights.
+  virtual Result<std::vector<std::uint64_t>> document_frequencies(CollectionId collection,
+                                                                  std::span<const std::string> terms) = 0;
+  /// Calls `visit` with each passage's vector, in ascending passage id.
+  virtual Result<void> for_each_vector(CollectionId collection,
+                                       const std::function<void(PassageId, std::span<const float>)>& visit) = 0;
+
+  // Ledger -------------------------------------------------------------------------------------------
+  virtual Result<RunId> add_run(const LedgerRow& row) = 0;
+  virtual Result<std::vector<LedgerRow>> runs(std::string_view task, int limit) = 0;
+
+  // Upkeep -------------------------------------------------------------------------------------------
+  /// SQLite's integrity_check plus ours: every passage has its full-text row, its vector and its document,
+  /// and its text equals the document's bytes. Problems, one line each; empty means sound.
+  virtual Result<std::vector<std::string>> check() = 0;
+};
+
+}  // namespace loam::store
