@@ -19,8 +19,8 @@ enum class Legs : std::uint8_t { both, lexical_only, dense_only };
 
 struct RetrieveOptions {
   Legs legs = Legs::both;
-  int candidates = 100;         ///< taken from each leg before fusion
-  int rrf_k = 60;               ///< reciprocal rank fusion constant (Cormack et al., SIGIR 2009)
+  int candidates = 100;  ///< taken from each leg before fusion
+  int rrf_k = 60;        ///< reciprocal rank fusion constant (Cormack et al., SIGIR 2009)
   float lexical_weight = 1.0F;
   float dense_weight = 1.0F;
 };
@@ -31,18 +31,30 @@ struct RetrieveTimings {
 
 /// Where the best passage of one document stood at each stage; an empty rank means it was not there.
 struct Explanation {
-  struct Stage { std::string name; std::optional<int> rank; std::optional<float> score; int depth = 0; std::string note; };
+  struct Stage {
+    std::string name;
+    std::optional<int> rank;
+    std::optional<float> score;
+    int depth = 0;
+    std::string note;
+  };
   std::string source;
-  std::vector<Stage> stages;   ///< lexical, dense, fused, shown
-  std::optional<Hit> best;     ///< the document's best passage
-  std::string sentence;        ///< plain words: where it fell out and why
+  std::vector<Stage> stages;  ///< lexical, dense, fused, shown
+  std::optional<Hit> best;    ///< the document's best passage
+  std::string sentence;       ///< plain words: where it fell out and why
   std::vector<std::string> matched_terms, missing_terms;
 };
 
-/// One thread at a time.
+/// One thread at a time. Questions may hold anything: query syntax, emoji, broken UTF-8. An empty question is
+/// bad_request; so is one longer than the embedder's max_tokens() (both numbers are named), unless only words
+/// are searched. A question of stop words alone is searched like any other.
 class Retriever {
  public:
-  static Result<std::unique_ptr<Retriever>> open(store::Store& store, CollectionId collection, engine::Embedder& embedder);
+  static Result<std::unique_ptr<Retriever>> open(store::Store& store, CollectionId collection,
+                                                 engine::Embedder& embedder);
+  /// The same over an index that the caller opened.
+  static Result<std::unique_ptr<Retriever>> over(std::unique_ptr<index::Index> index, store::Store& store,
+                                                 CollectionId collection, engine::Embedder& embedder);
   virtual ~Retriever() = default;
   /// Best first, at most k. Empty means nothing relevant was found, which is a normal outcome.
   virtual Result<std::vector<Hit>> find(std::string_view question, int k, const RetrieveOptions& options = {},
