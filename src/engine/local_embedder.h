@@ -1,0 +1,49 @@
+// Text to unit vectors by an encoder model (BERT family) in this process.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/local_model.h"
+
+namespace loam::engine {
+
+struct LocalEmbedderOptions {
+  int threads = 0;          ///< 0: one per physical core
+  int max_tokens = 0;       ///< 0: what the model says it was trained on, see Embedder::max_tokens
+  int tokens_per_call = 0;  ///< texts are packed up to this many tokens; 0: measured default (README.md)
+  LocalModelOptions model;
+};
+
+/// One call at a time per object; objects may share a LocalModel across threads.
+class LocalEmbedder final : public Embedder {
+ public:
+  static Result<std::unique_ptr<LocalEmbedder>> open(const std::filesystem::path& gguf,
+                                                     LocalEmbedderOptions options = {},
+                                                     Logger& logger = silent_logger());
+  static Result<std::unique_ptr<LocalEmbedder>> open(std::shared_ptr<LocalModel> model,
+                                                     LocalEmbedderOptions options = {},
+                                                     Logger& logger = silent_logger());
+  ~LocalEmbedder() override;
+
+  const std::string& model_name() const override;
+  const std::string& fingerprint() const override;
+  int dimensions() const override;
+  int max_tokens() const override;
+  Result<int> count_tokens(std::string_view text) override;
+  Result<std::vector<float>> embed(std::span<const std::string> texts) override;
+
+  LocalModel& model();
+
+ private:
+  struct Impl;
+  explicit LocalEmbedder(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace loam::engine

@@ -1,0 +1,120 @@
+// The engine that runs in this process: llama.cpp behind the Engine and Embedder interfaces.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/local_embedder.h"
+#include "engine/local_model.h"
+
+namespace loam::engine {
+
+/// Number format of the key-value cache.
+enum class KvType : std::uint8_t { f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl };
+
+/// "f16", "q8_0", ...
+std::string_view name_of(KvType type);
+/// The inverse; fails with bad_request, naming the known types.
+Result<KvType> kv_type_from_name(std::string_view name);
+
+enum class FlashAttention : std::uint8_t { on, off };
+
+/// What a prompt may take over from the prompt before it.
+enum class Reuse : std::uint8_t {
+  fast,  ///< every shared token, answers included. Equal up to the rounding of batch shapes: logits differ in
+         ///< the last bits, so a near-tie between two tokens can fall the other way
+  exact,  ///< only whole prefill chunks (see prefill_chunk): bit for bit what an empty cache would give
+  off,
+};
+
+/// A LoRA adapter (GGUF) and how strongly it acts.
+struct Adapter {
+  std::filesystem::path file;
+  float scale = 1.0F;
+};
+
+struct LocalEngineOptions {
+  int context_tokens = 2048;     ///< prompt + answer; cache memory grows in proportion. 0: as trained
+  int batch_tokens = 512;        ///< prompt tokens per call into llama.cpp
+  int micro_batch_tokens = 512;  ///< tokens computed at once; compute memory grows in proportion
+  int threads = 0;               ///< 0: one per physical core
+  FlashAttention flash_attention = FlashAttention::on;
+  KvType k_type = KvType::f16;  ///< q8_0 halves the cache; quantised types need flash attention
+  KvType v_type = KvType::f16;
+  Reuse reuse = Reuse::fast;
+  std::vector<Adapter> adapters;
+  LocalModelOptions model;  ///< used when the engine loads the model itself
+};
+
+/// Memory that llama.cpp holds for one engine, in bytes.
+struct MemoryUse {
+  std::uint64_t weights = 0;  ///< shared by all engines of one LocalModel
+  std::uint64_t cache = 0;    ///< keys and values
+  std::uint64_t compute = 0;  ///< scratch
+};
+
+/// How likely a model finds a continuation.
+struct Likelihood {
+  double log_probability = 0;  ///< natural logarithm, summed over the continuation's tokens
+  int tokens = 0;              ///< of the continuation
+};
+
+/// A chat model run by llama.cpp. One call at a time per object; objects may share a LocalModel across
+/// threads.
+class LocalEngine final : public Engine {
+ public:
+  static Result<std::unique_ptr<LocalEngine>> open(const std::filesystem::path& gguf,
+                                                   LocalEngineOptions options = {},
+                                                   Logger& logger = silent_logger());
+  /// On a model that is already loaded. `logger` must outlive the engine.
+  static Result<std::unique_ptr<LocalEngine>> open(std::shared_ptr<LocalModel> model,
+                                                   LocalEngineOptions options = {},
+                                                   Logger& logger = silent_logger());
+  ~LocalEngine() override;
+
+  const std::string& model_name() const override;
+  int context_tokens() const override;
+  Result<int> count_tokens(std::string_view text) override;
+  Result<int> count_tokens(const std::vector<Message>& messages) override;
+  Result<std::string> render(const std::vector<Message>& messages) override;
+  Result<Draft> generate(const GenerateRequest& request, const TextSink& sink = {},
+                         std::stop_token stop = {}) override;
+
+  /// The exact tokens that `generate` would send for these messages. Control tokens come from the template
+  /// only: what a message says about control tokens stays plain text.
+  Result<std::vector<Token>> prompt_tokens(const std::vector<Message>& messages);
+
+  /// Replaces the adapters. The cache of the earlier set is dropped: it never serves another set's tokens.
+  Result<void> set_adapters(const std::vector<Adapter>& adapters);
+  const std::vector<Adapter>& adapters() const;
+
+  /// Log-probability of `continuation` after `prompt` (both plain text; an empty prompt means the model's
+  /// BOS).
+  Result<Likelihood> log_likelihood(std::string_view prompt, std::string_view continuation);
+
+  /// Calls `each` once per position with the logits (vocabulary_size()) that predict the token AFTER it.
+  /// Does not touch the cache of `generate`. Fails with out_of_room when the tokens exceed the context.
+  Result<void> for_each_logits(std::span<const Token> tokens,
+                               const std::function<void(int position, std::span<const float> logits)>& each);
+
+  /// Forgets all cached prompts.
+  void clear_cache();
+
+  LocalModel& model();
+  MemoryUse memory() const;
+  const LocalEngineOptions& options() const;
+
+ private:
+  struct Impl;
+  explicit LocalEngine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace loam::engine
