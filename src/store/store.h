@@ -22,7 +22,7 @@ namespace loam::store {
 
 struct StoreOptions {
   int busy_timeout_ms = 5000;      ///< how long a writer waits for another process
-  bool read_only = false;
+  bool read_only = false;          ///< never creates, migrates or writes; works on read-only media too
   int cache_mib = 32;              ///< SQLite page cache
 };
 
@@ -53,6 +53,7 @@ struct DocumentRow {
   std::int64_t file_size = 0;
   std::int64_t file_mtime_ns = 0;
   std::int64_t ingested_at = 0;  ///< Unix seconds
+  std::string path;          ///< absolute path of the file; unique within the collection unless empty
 };
 
 /// A passage id with the score one leg gave it.
@@ -71,8 +72,12 @@ struct LedgerRow {
 };
 
 /// One open store file. One object per thread; several processes may share the file (WAL, one writer).
-/// Every writing call is one transaction: after it returns ok, the change survives a kill; when it fails,
-/// nothing has changed.
+/// Every writing call is one transaction: after it returns ok, the change survives kill -9 and loss of power
+/// (each commit is flushed before it is acknowledged); when it fails, nothing has changed. One exception,
+/// which no database can exclude: when the disk fails while it confirms a commit, the whole change may be
+/// found after the next open. Part of a change is never found.
+/// Errors: bad_data for a damaged or foreign file, out_of_room for a full disk, unavailable for a lock held
+/// longer than busy_timeout_ms or a file that cannot be read or written, bad_request for an id that is gone.
 class Store {
  public:
   /// Creates the file and its schema when missing. An older schema is migrated after a backup; a newer one
@@ -105,6 +110,17 @@ class Store {
   virtual Result<std::optional<DocumentRow>> find_document(CollectionId collection, std::string_view source) = 0;
   virtual Result<std::vector<DocumentRow>> documents(CollectionId collection) = 0;
   virtual Result<std::string> document_text(DocumentId document) = 0;
+  /// The document made from the file at this absolute path.
+  virtual Result<std::optional<DocumentRow>> find_document_at(CollectionId collection, std::string_view path) = 0;
+  /// Documents whose file had these bytes.
+  virtual Result<std::vector<DocumentRow>> find_documents_with_hash(CollectionId collection,
+                                                                    std::string_view content_hash) = 0;
+  /// Like documents(), one row at a time and in ascending id, for collections of any size. The store must not
+  /// be written to from `visit`.
+  virtual Result<void> for_each_document(CollectionId collection,
+                                         const std::function<void(const DocumentRow&)>& visit) = 0;
+  /// Where each page lies in document_text(); empty for formats without pages.
+  virtual Result<std::vector<Page>> pages_of(DocumentId document) = 0;
 
   // Passages -----------------------------------------------------------------------------------------
   /// In the order asked for; an id that is gone is left out.
