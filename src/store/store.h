@@ -21,9 +21,9 @@
 namespace loam::store {
 
 struct StoreOptions {
-  int busy_timeout_ms = 5000;      ///< how long a writer waits for another process
-  bool read_only = false;          ///< never creates, migrates or writes; works on read-only media too
-  int cache_mib = 32;              ///< SQLite page cache
+  int busy_timeout_ms = 5000;  ///< how long a writer waits for another process
+  bool read_only = false;      ///< never creates, migrates or writes; works on read-only media too
+  int cache_mib = 32;          ///< SQLite page cache
 };
 
 /// A set of documents searched together. All its vectors come from one embedder.
@@ -44,16 +44,16 @@ struct CollectionCounts {
 /// What is known about an ingested file without its text.
 struct DocumentRow {
   DocumentId id{};
-  std::string source;        ///< unique within the collection
+  std::string source;  ///< unique within the collection
   std::string title;
   std::string media_type;
   std::string content_hash;  ///< SHA-256 of the file's bytes
-  std::string recipe;        ///< hash of reader version, passage options and embedder: a change means re-ingest
-  std::string root;          ///< the folder or file that was named on the command line, absolute
+  std::string recipe;  ///< hash of reader version, passage options and embedder: a change means re-ingest
+  std::string root;    ///< the folder or file that was named on the command line, absolute
   std::int64_t file_size = 0;
   std::int64_t file_mtime_ns = 0;
   std::int64_t ingested_at = 0;  ///< Unix seconds
-  std::string path;          ///< absolute path of the file; unique within the collection unless empty
+  std::string path;              ///< absolute path of the file; unique within the collection unless empty
 };
 
 /// A passage id with the score one leg gave it.
@@ -100,18 +100,22 @@ class Store {
   // Documents: text, passages, full-text rows and vectors change together ----------------------------
   /// Adds the document or replaces the one with the same source. `vectors` is (passages.size(), dimensions)
   /// row-major. Ids are assigned by the store.
-  virtual Result<DocumentId> put_document(CollectionId collection, const DocumentRow& row, const Document& document,
-                                          std::span<const Passage> passages, std::span<const float> vectors) = 0;
+  virtual Result<DocumentId> put_document(CollectionId collection, const DocumentRow& row,
+                                          const Document& document, std::span<const Passage> passages,
+                                          std::span<const float> vectors) = 0;
   /// Same content under a new name (and root, size, mtime): nothing is read or embedded again.
   virtual Result<void> rename_document(DocumentId document, const DocumentRow& row) = 0;
   /// Notes that a file was looked at and is unchanged (size, mtime).
-  virtual Result<void> touch_document(DocumentId document, std::int64_t file_size, std::int64_t file_mtime_ns) = 0;
+  virtual Result<void> touch_document(DocumentId document, std::int64_t file_size,
+                                      std::int64_t file_mtime_ns) = 0;
   virtual Result<void> remove_document(DocumentId document) = 0;
-  virtual Result<std::optional<DocumentRow>> find_document(CollectionId collection, std::string_view source) = 0;
+  virtual Result<std::optional<DocumentRow>> find_document(CollectionId collection,
+                                                           std::string_view source) = 0;
   virtual Result<std::vector<DocumentRow>> documents(CollectionId collection) = 0;
   virtual Result<std::string> document_text(DocumentId document) = 0;
   /// The document made from the file at this absolute path.
-  virtual Result<std::optional<DocumentRow>> find_document_at(CollectionId collection, std::string_view path) = 0;
+  virtual Result<std::optional<DocumentRow>> find_document_at(CollectionId collection,
+                                                              std::string_view path) = 0;
   /// Documents whose file had these bytes.
   virtual Result<std::vector<DocumentRow>> find_documents_with_hash(CollectionId collection,
                                                                     std::string_view content_hash) = 0;
@@ -124,20 +128,25 @@ class Store {
 
   // Passages -----------------------------------------------------------------------------------------
   /// In the order asked for; an id that is gone is left out.
-  struct PassageRow { Passage passage; std::string source; std::string title; };
+  struct PassageRow {
+    Passage passage;
+    std::string source;
+    std::string title;
+  };
   virtual Result<std::vector<PassageRow>> passages(std::span<const PassageId> ids) = 0;
   virtual Result<std::vector<PassageId>> passages_of(DocumentId document) = 0;
 
   // The two index legs -------------------------------------------------------------------------------
   /// BM25 over heading path and text: any of `terms` may match (they are quoted by the store, so no query
   /// syntax reaches SQLite). Best first, at most k. Empty is a normal outcome.
-  virtual Result<std::vector<Scored>> search_terms(CollectionId collection, std::span<const std::string> terms, int k) = 0;
+  virtual Result<std::vector<Scored>> search_terms(CollectionId collection,
+                                                   std::span<const std::string> terms, int k) = 0;
   /// In how many passages each term occurs (after stemming), for idf weights.
   virtual Result<std::vector<std::uint64_t>> document_frequencies(CollectionId collection,
                                                                   std::span<const std::string> terms) = 0;
   /// Calls `visit` with each passage's vector, in ascending passage id.
-  virtual Result<void> for_each_vector(CollectionId collection,
-                                       const std::function<void(PassageId, std::span<const float>)>& visit) = 0;
+  virtual Result<void> for_each_vector(
+      CollectionId collection, const std::function<void(PassageId, std::span<const float>)>& visit) = 0;
 
   // Ledger -------------------------------------------------------------------------------------------
   virtual Result<RunId> add_run(const LedgerRow& row) = 0;
