@@ -87,13 +87,16 @@ Result<std::vector<std::string>> SqliteStore::check() {
   if (!all) return all.error();
   for (const Collection& collection : *all) {
     const std::string table = full_text_table(collection.id);
-    // FTS5 compares every word of its index with the passages, and needs the write lock to do so.
-    Transaction transaction(*database_);
-    if (!transaction.begun()) return transaction.begun().error();
-    auto sound =
-        database_->prepare("INSERT INTO " + table + "(" + table + ", rank) VALUES('integrity-check', 1)")
-            .run();
-    if (!sound && !note_failure("full-text index of " + collection.name, sound.error())) return sound.error();
+    if (sqlite3_db_readonly(database_->handle(), "main") == 0) {
+      // FTS5 compares every word of its index with the passages, and needs the write lock to do so.
+      Transaction transaction(*database_);
+      if (!transaction.begun()) return transaction.begun().error();
+      auto sound =
+          database_->prepare("INSERT INTO " + table + "(" + table + ", rank) VALUES('integrity-check', 1)")
+              .run();
+      if (!sound && !note_failure("full-text index of " + collection.name, sound.error()))
+        return sound.error();
+    }
     auto statement = database_->prepare(
         "SELECT id FROM passages WHERE collection = ?1 AND id NOT IN (SELECT id FROM " + table + "_docsize)");
     statement.with(collection.id);

@@ -48,10 +48,9 @@ Result<std::vector<Scored>> SqliteStore::search_terms(CollectionId collection,
 
   static constexpr Bm25 kBm25{};
   const std::string table = full_text_table(collection);
-  auto statement = database_->prepare(
-      "SELECT rowid, loam_bm25(" + table + ", " + std::to_string(kBm25.k1) + ", " + std::to_string(kBm25.b) +
-      ", " + std::to_string(kBm25.heading_weight) + ") FROM " + table + " WHERE " + table + " MATCH ?1");
-  statement.with(*query);
+  auto statement = database_->prepare("SELECT rowid, loam_bm25(" + table + ", ?2, ?3, ?4) FROM " + table +
+                                      " WHERE " + table + " MATCH ?1");
+  statement.with(*query, kBm25.k1, kBm25.b, kBm25.heading_weight);
   std::vector<Scored> best;  // a heap with the worst of the best on top
   const auto limit = static_cast<std::size_t>(k);
   while (statement.next()) {
