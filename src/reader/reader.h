@@ -29,13 +29,13 @@ Format detect_format(std::string_view head, std::string_view file_name);
 
 struct ReadLimits {
   std::int64_t max_file_bytes = 256LL << 20;
-  std::int64_t max_text_bytes = 64LL << 20;   ///< of extracted text
-  std::int64_t max_line_bytes = 16LL << 20;   ///< a longer line is not text for people
+  std::int64_t max_text_bytes = 64LL << 20;  ///< of extracted text
+  std::int64_t max_line_bytes = 16LL << 20;  ///< a longer line is not text for people
   int max_pages = 5000;
-  int max_blocks = 2'000'000;                 ///< headings, paragraphs, rows ... of one document
-  int cpu_seconds = 30;                       ///< per file
-  int wall_seconds = 60;                      ///< per file; the child is killed
-  std::int64_t memory_bytes = 1LL << 30;      ///< address space of the child
+  int max_blocks = 2'000'000;             ///< headings, paragraphs, rows ... of one document
+  int cpu_seconds = 30;                   ///< per file
+  int wall_seconds = 60;                  ///< per file; the child is killed
+  std::int64_t memory_bytes = 1LL << 30;  ///< address space of the child
 };
 
 /// Foreign code that is loaded at run time, never linked.
@@ -46,8 +46,8 @@ struct Libraries {
 /// Parses in this process. Used by the child and by tests and fuzz targets.
 /// Errors: bad_data for damaged, encrypted, lying or unsupported files; out_of_room for limits.
 /// Whatever the format, a document that comes out satisfies check_document().
-Result<Document> parse(std::string_view bytes, std::string_view source, Format format, const ReadLimits& limits,
-                       const Libraries& libraries = {});
+Result<Document> parse(std::string_view bytes, std::string_view source, Format format,
+                       const ReadLimits& limits, const Libraries& libraries = {});
 
 /// What every document promises: valid UTF-8 without NUL and carriage return, blocks ascending and not
 /// overlapping, on code point borders and with only white space between them, pages ascending and covering,
