@@ -1,0 +1,195 @@
+#include "engine/gguf_writer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+namespace loam::engine {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "GGUF files are little-endian");
+
+// Value types of GGUF version 3.
+constexpr std::uint32_t kUint32 = 4;
+constexpr std::uint32_t kInt32 = 5;
+constexpr std::uint32_t kFloat32 = 6;
+constexpr std::uint32_t kBool = 7;
+constexpr std::uint32_t kString = 8;
+constexpr std::uint32_t kArray = 9;
+constexpr std::uint32_t kUint64 = 10;
+
+template <typename T>
+void append(std::string& out, T value) {
+  char bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  out.append(bytes, sizeof(T));
+}
+
+void append_string(std::string& out, std::string_view text) {
+  append<std::uint64_t>(out, text.size());
+  out += text;
+}
+
+std::uint64_t padded(std::uint64_t bytes) {
+  return (bytes + GgufWriter::kAlignment - 1) / GgufWriter::kAlignment * GgufWriter::kAlignment;
+}
+
+/// A file under a temporary name; removed unless it was put in place.
+class PartFile {
+ public:
+  explicit PartFile(const std::filesystem::path& final_path)
+      : final_path_(final_path), path_(final_path.string() + ".part-" + std::to_string(::getpid())) {
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  }
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
+  ~PartFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    if (!placed_) ::unlink(path_.c_str());
+  }
+
+  bool is_open() const { return descriptor_ >= 0; }
+
+  Result<void> add(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t put = ::write(descriptor_, bytes.data(), bytes.size());
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) return failure("writing failed");
+      bytes.remove_prefix(static_cast<std::size_t>(put));
+    }
+    return done();
+  }
+
+  Result<void> put_in_place() {
+    if (::fsync(descriptor_) != 0) return failure("writing failed");
+    const int closed = ::close(descriptor_);
+    descriptor_ = -1;
+    if (closed != 0) return failure("writing failed");
+    if (::rename(path_.c_str(), final_path_.c_str()) != 0) return failure("renaming failed");
+    placed_ = true;
+    return done();
+  }
+
+  Error failure(std::string_view what) const {
+    const int reason = errno;
+    const bool no_room = reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
+    return Error{no_room ? Kind::out_of_room : Kind::unavailable, final_path_.string(),
+                 std::string(what) + ": " + std::strerror(reason),
+                 no_room ? "free disk space and try again" : "check the folder and its permissions"};
+  }
+
+ private:
+  std::filesystem::path final_path_;
+  std::string path_;
+  int descriptor_ = -1;
+  bool placed_ = false;
+};
+
+}  // namespace
+
+void GgufWriter::begin(std::string_view key, std::uint32_t type) {
+  append_string(keys_, key);
+  append(keys_, type);
+  ++key_count_;
+}
+
+void GgufWriter::begin_array(std::string_view key, std::uint32_t type, std::size_t count) {
+  begin(key, kArray);
+  append(keys_, type);
+  append<std::uint64_t>(keys_, count);
+}
+
+void GgufWriter::set(std::string_view key, std::uint32_t value) {
+  begin(key, kUint32);
+  append(keys_, value);
+}
+
+void GgufWriter::set(std::string_view key, std::uint64_t value) {
+  begin(key, kUint64);
+  append(keys_, value);
+}
+
+void GgufWriter::set(std::string_view key, float value) {
+  begin(key, kFloat32);
+  append(keys_, value);
+}
+
+void GgufWriter::set(std::string_view key, bool value) {
+  begin(key, kBool);
+  append<std::uint8_t>(keys_, value ? 1 : 0);
+}
+
+void GgufWriter::set(std::string_view key, std::string_view value) {
+  begin(key, kString);
+  append_string(keys_, value);
+}
+
+void GgufWriter::set(std::string_view key, std::span<const std::string> values) {
+  begin_array(key, kString, values.size());
+  for (const std::string& value : values) append_string(keys_, value);
+}
+
+void GgufWriter::set(std::string_view key, std::span<const std::int32_t> values) {
+  begin_array(key, kInt32, values.size());
+  for (const std::int32_t value : values) append(keys_, value);
+}
+
+void GgufWriter::set(std::string_view key, std::span<const float> values) {
+  begin_array(key, kFloat32, values.size());
+  for (const float value : values) append(keys_, value);
+}
+
+std::size_t GgufWriter::add_tensor(std::string_view name, std::vector<std::uint64_t> dimensions,
+                                   std::uint32_t type, std::uint64_t bytes) {
+  tensors_.push_back({std::string(name), std::move(dimensions), type, bytes, data_bytes_});
+  data_bytes_ += padded(bytes);
+  return tensors_.size() - 1;
+}
+
+std::string GgufWriter::metadata() const {
+  std::string out = "GGUF";
+  append<std::uint32_t>(out, 3);
+  append<std::uint64_t>(out, tensors_.size());
+  append<std::uint64_t>(out, key_count_);
+  out += keys_;
+  for (const Tensor& tensor : tensors_) {
+    append_string(out, tensor.name);
+    append(out, static_cast<std::uint32_t>(tensor.dimensions.size()));
+    for (const std::uint64_t dimension : tensor.dimensions) append(out, dimension);
+    append(out, tensor.type);
+    append(out, tensor.offset);
+  }
+  out.resize(static_cast<std::size_t>(padded(out.size())), '\0');
+  return out;
+}
+
+Result<std::uint64_t> GgufWriter::write(const std::filesystem::path& path,
+                                        const TensorBytes& bytes_of) const {
+  PartFile file(path);
+  if (!file.is_open()) return file.failure("the file cannot be created");
+  const std::string head = metadata();
+  if (auto put = file.add(head); !put) return put.error();
+  const std::string zeros(kAlignment, '\0');
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    const auto bytes = bytes_of(i);
+    if (!bytes) return bytes.error();
+    if (bytes->size() != tensors_[i].bytes) {
+      return Error{Kind::our_bug, tensors_[i].name,
+                   "tensor has " + std::to_string(bytes->size()) + " bytes, announced were " +
+                       std::to_string(tensors_[i].bytes),
+                   "please report this"};
+    }
+    if (auto put = file.add(*bytes); !put) return put.error();
+    const std::uint64_t padding = padded(bytes->size()) - bytes->size();
+    if (auto put = file.add(std::string_view(zeros).substr(0, static_cast<std::size_t>(padding))); !put) {
+      return put.error();
+    }
+  }
+  if (auto placed = file.put_in_place(); !placed) return placed.error();
+  return head.size() + data_bytes_;
+}
+
+}  // namespace loam::engine
