@@ -31,7 +31,7 @@ struct Sampling {
   float top_p = 0.95F;
   float min_p = 0.05F;
   float repeat_penalty = 1.0F;
-  std::uint32_t seed = 0;    ///< same seed, same prompt, same machine, same tokens
+  std::uint32_t seed = 0;  ///< same seed, same prompt, same machine, same tokens
 };
 
 struct GenerateRequest {
@@ -39,10 +39,10 @@ struct GenerateRequest {
   std::string raw_prompt;         ///< used as it is when `messages` is empty
   int max_tokens = 256;
   Sampling sampling;
-  std::vector<std::string> stop;       ///< text that ends the answer; not part of it
-  std::string grammar;                 ///< GBNF; at most one of grammar and json_schema
-  std::string json_schema;             ///< the answer is constrained to this schema
-  int top_alternatives = 0;            ///< for each step, report the N most likely next tokens
+  std::vector<std::string> stop;  ///< text that ends the answer; not part of it
+  std::string grammar;            ///< GBNF; at most one of grammar and json_schema
+  std::string json_schema;        ///< the answer is constrained to this schema
+  int top_alternatives = 0;       ///< for each step, report the N most likely next tokens
 };
 
 /// One candidate for the next token.

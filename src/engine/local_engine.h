@@ -30,7 +30,8 @@ enum class FlashAttention : std::uint8_t { on, off };
 enum class Reuse : std::uint8_t {
   fast,  ///< every shared token, answers included. Equal up to the rounding of batch shapes: logits differ in
          ///< the last bits, so a near-tie between two tokens can fall the other way
-  exact,  ///< only whole prefill chunks (see prefill_chunk): bit for bit what an empty cache would give
+  exact,  ///< only whole micro-batches of earlier prompts: bit for bit what an empty cache would give. A
+          ///< smaller micro_batch_tokens (128) then shares more
   off,
 };
 
