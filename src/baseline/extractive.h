@@ -20,9 +20,9 @@ struct ScoredSentence {
   std::size_t hit = 0;  ///< index into the hits given
   Span span;            ///< bytes of the document's extracted text
   std::string text;
-  float score = 0;      ///< 0..1
-  float coverage = 0;   ///< idf-weighted share of the question's terms found in sentence and heading path
-  float cosine = 0;     ///< sentence to question
+  float score = 0;     ///< 0..1
+  float coverage = 0;  ///< idf-weighted share of the question's terms found in sentence and heading path
+  float cosine = 0;    ///< sentence to question
 };
 
 struct ExtractiveAnswer {
@@ -31,8 +31,8 @@ struct ExtractiveAnswer {
 };
 
 /// `terms` are the question's content words with their idf (same length). Deterministic.
-Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view question, const std::vector<Hit>& hits,
-                                const std::vector<std::string>& terms, const std::vector<float>& idf,
-                                const ExtractiveOptions& options = {});
+Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view question,
+                                const std::vector<Hit>& hits, const std::vector<std::string>& terms,
+                                const std::vector<float>& idf, const ExtractiveOptions& options = {});
 
 }  // namespace loam::baseline

@@ -1,9 +1,11 @@
-// What the extractive baseline looks at: numbers between 0 and 1 about a sentence, and about the whole result.
-// Split from the weights, so that they can be fitted offline on the very same numbers (bench/baseline).
+// What the extractive baseline looks at: numbers between 0 and 1 about a sentence, and about the whole
+// result. Split from the weights, so that they can be fitted offline on the very same numbers
+// (bench/baseline).
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,20 +27,20 @@ bool holds_answer_of(AnswerType type, std::string_view text, std::string_view qu
 
 inline constexpr std::size_t kSentenceFeatures = 14;
 inline constexpr std::array<const char*, kSentenceFeatures> kSentenceFeatureNames = {
-    "coverage",     // idf share of the question's terms in the sentence
-    "context",      // further share in the neighbouring sentences and the heading path
-    "pairs",        // share of the question's neighbouring terms that are neighbours here
-    "best_term",    // whether the rarest term found anywhere in the hits is here
-    "cosine",       // sentence to question
-    "hit_cosine",   // passage to question
-    "hit_rank",     // 1 / rank of the passage
-    "hit_bm25",     // BM25 of the passage against the best one's
-    "type_match",   // the question asks for a type and the sentence holds one
-    "type_miss",    // the question asks for a type and the sentence holds none
-    "novelty",      // it says something that the question does not
-    "short",        // fewer than four words
-    "question",     // it is itself a question
-    "names",        // share of the question's names and numbers that are here
+    "coverage",    // idf share of the question's terms in the sentence
+    "context",     // further share in the neighbouring sentences and the heading path
+    "pairs",       // share of the question's neighbouring terms that are neighbours here
+    "best_term",   // whether the rarest term found anywhere in the hits is here
+    "cosine",      // sentence to question
+    "hit_cosine",  // passage to question
+    "hit_rank",    // 1 / rank of the passage
+    "hit_bm25",    // BM25 of the passage against the best one's
+    "type_match",  // the question asks for a type and the sentence holds one
+    "type_miss",   // the question asks for a type and the sentence holds none
+    "novelty",     // it says something that the question does not
+    "short",       // fewer than four words
+    "question",    // it is itself a question
+    "names",       // share of the question's names and numbers that are here
 };
 
 inline constexpr std::size_t kAnswerFeatures = 11;
@@ -52,8 +54,7 @@ inline constexpr std::array<const char*, kAnswerFeatures> kAnswerFeatureNames = 
     "missing_mass",     // idf share of the question's terms that are in no passage
     "passage_missing",  // idf share of the question's terms missing from the best sentence's passage
     "names_missing",    // share of the question's names and numbers missing from that passage
-    "type_match",
-    "type_miss",
+    "type_match",      "type_miss",
 };
 
 struct Candidate {
@@ -71,7 +72,8 @@ struct Question {
   std::vector<bool> is_name;       ///< same length: written with a capital or a digit
 };
 
-Question read_question(std::string_view text, const std::vector<std::string>& terms, const std::vector<float>& idf);
+Question read_question(std::string_view text, const std::vector<std::string>& terms,
+                       const std::vector<float>& idf);
 
 /// All sentences of the hits with their features. At most `kMaxEmbedded` of them, the best by words, are
 /// embedded; in one call with the question.

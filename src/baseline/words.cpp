@@ -12,46 +12,52 @@ namespace {
 
 const std::unordered_set<std::string_view>& stop_words() {
   static const std::unordered_set<std::string_view> kWords = {
-      "a",       "about",  "above",  "after",   "again",   "against", "all",    "also",    "am",      "an",
-      "and",     "any",    "are",    "aren't",  "as",      "at",      "be",     "because", "been",    "before",
-      "being",   "below",  "between", "both",   "but",     "by",      "can",    "can't",   "cannot",  "could",
-      "couldn't", "did",   "didn't", "do",      "does",    "doesn't", "doing",  "don't",   "during",  "each",
-      "else",    "ever",   "for",    "from",    "further", "had",     "hadn't", "has",     "hasn't",  "have",
-      "haven't", "having", "he",     "her",     "here",    "hers",    "him",    "his",     "how",     "i",
-      "if",      "in",     "into",   "is",      "isn't",   "it",      "its",    "itself",  "just",    "let",
-      "may",     "me",     "might",  "mine",    "must",    "my",      "no",     "nor",     "not",     "of",
-      "off",     "on",     "once",   "only",    "onto",    "or",      "other",  "our",     "ours",    "out",
-      "over",    "own",    "please", "same",    "shall",   "she",     "should", "so",      "some",    "such",
-      "tell",    "than",   "that",   "the",     "their",   "theirs",  "them",   "then",    "there",   "therefore",
-      "these",   "they",   "this",   "those",   "through", "thus",    "to",     "too",     "under",   "until",
-      "up",      "upon",   "us",     "very",    "via",     "was",     "wasn't", "we",      "were",    "weren't",
-      "what",    "when",   "where",  "whether", "which",   "while",   "who",    "whom",    "whose",   "why",
-      "will",    "with",   "within", "without", "won't",   "would",   "wouldn't", "yet",   "you",     "your",
-      "yours",   "hereby", "herein", "thereof", "whereas", "per",     "etc",    "it's",    "that's",  "there's",
-      "they're", "we're",  "you're", "i'm",     "mustn't", "shouldn't", "needn't", "never", "one's",   "mr",
-      "mrs",     "ms",     "dr",
+      "a",       "about",     "above",    "after",     "again",   "against", "all",     "also",    "am",
+      "an",      "and",       "any",      "are",       "aren't",  "as",      "at",      "be",      "because",
+      "been",    "before",    "being",    "below",     "between", "both",    "but",     "by",      "can",
+      "can't",   "cannot",    "could",    "couldn't",  "did",     "didn't",  "do",      "does",    "doesn't",
+      "doing",   "don't",     "during",   "each",      "else",    "ever",    "for",     "from",    "further",
+      "had",     "hadn't",    "has",      "hasn't",    "have",    "haven't", "having",  "he",      "her",
+      "here",    "hers",      "him",      "his",       "how",     "i",       "if",      "in",      "into",
+      "is",      "isn't",     "it",       "its",       "itself",  "just",    "let",     "may",     "me",
+      "might",   "mine",      "must",     "my",        "no",      "nor",     "not",     "of",      "off",
+      "on",      "once",      "only",     "onto",      "or",      "other",   "our",     "ours",    "out",
+      "over",    "own",       "please",   "same",      "shall",   "she",     "should",  "so",      "some",
+      "such",    "tell",      "than",     "that",      "the",     "their",   "theirs",  "them",    "then",
+      "there",   "therefore", "these",    "they",      "this",    "those",   "through", "thus",    "to",
+      "too",     "under",     "until",    "up",        "upon",    "us",      "very",    "via",     "was",
+      "wasn't",  "we",        "were",     "weren't",   "what",    "when",    "where",   "whether", "which",
+      "while",   "who",       "whom",     "whose",     "why",     "will",    "with",    "within",  "without",
+      "won't",   "would",     "wouldn't", "yet",       "you",     "your",    "yours",   "hereby",  "herein",
+      "thereof", "whereas",   "per",      "etc",       "it's",    "that's",  "there's", "they're", "we're",
+      "you're",  "i'm",       "mustn't",  "shouldn't", "needn't", "never",   "one's",   "mr",      "mrs",
+      "ms",      "dr",
   };
   return kWords;
 }
 
 const std::unordered_map<std::string_view, std::string_view>& irregular_forms() {
   static const std::unordered_map<std::string_view, std::string_view> kForms = {
-      {"paid", "pay"},       {"sent", "send"},     {"kept", "keep"},     {"held", "hold"},      {"made", "mak"},
-      {"gave", "giv"},       {"given", "giv"},     {"took", "tak"},      {"taken", "tak"},      {"wrote", "writ"},
-      {"written", "writ"},   {"began", "begin"},   {"begun", "begin"},   {"left", "left"},      {"lost", "los"},
-      {"sold", "sell"},      {"bought", "buy"},    {"built", "build"},   {"spent", "spend"},    {"met", "meet"},
-      {"became", "becom"},   {"chose", "choos"},   {"chosen", "choos"},  {"drew", "draw"},      {"drawn", "draw"},
-      {"grew", "grow"},      {"grown", "grow"},    {"knew", "know"},     {"known", "know"},     {"led", "lead"},
-      {"ran", "run"},        {"said", "say"},      {"saw", "see"},       {"seen", "see"},       {"sought", "seek"},
-      {"shown", "show"},     {"stood", "stand"},   {"taught", "teach"},  {"thought", "think"},  {"told", "tell"},
-      {"went", "go"},        {"gone", "go"},       {"goes", "go"},       {"won", "win"},        {"children", "child"},
-      {"people", "person"},  {"men", "man"},       {"women", "woman"},   {"using", "use"},      {"used", "use"},
-      {"uses", "use"},       {"agreed", "agre"},   {"died", "die"},      {"dying", "die"},      {"lay", "lie"},
-      {"broke", "break"},    {"broken", "break"},  {"brought", "bring"}, {"caught", "catch"},   {"fell", "fall"},
-      {"fallen", "fall"},    {"found", "find"},    {"got", "get"},       {"heard", "hear"},     {"rose", "ris"},
-      {"risen", "ris"},      {"shut", "shut"},     {"spoke", "speak"},   {"spoken", "speak"},   {"worn", "wear"},
-      {"sell", "sell"},      {"fall", "fall"},     {"calls", "cal"},     {"owed", "ow"},        {"owes", "ow"},
-      {"owe", "ow"},         {"owing", "ow"},      {"due", "due"},       {"news", "news"},      {"does", "do"},
+      {"paid", "pay"},       {"sent", "send"},     {"kept", "keep"},     {"held", "hold"},
+      {"made", "mak"},       {"gave", "giv"},      {"given", "giv"},     {"took", "tak"},
+      {"taken", "tak"},      {"wrote", "writ"},    {"written", "writ"},  {"began", "begin"},
+      {"begun", "begin"},    {"left", "left"},     {"lost", "los"},      {"sold", "sell"},
+      {"bought", "buy"},     {"built", "build"},   {"spent", "spend"},   {"met", "meet"},
+      {"became", "becom"},   {"chose", "choos"},   {"chosen", "choos"},  {"drew", "draw"},
+      {"drawn", "draw"},     {"grew", "grow"},     {"grown", "grow"},    {"knew", "know"},
+      {"known", "know"},     {"led", "lead"},      {"ran", "run"},       {"said", "say"},
+      {"saw", "see"},        {"seen", "see"},      {"sought", "seek"},   {"shown", "show"},
+      {"stood", "stand"},    {"taught", "teach"},  {"thought", "think"}, {"told", "tell"},
+      {"went", "go"},        {"gone", "go"},       {"goes", "go"},       {"won", "win"},
+      {"children", "child"}, {"people", "person"}, {"men", "man"},       {"women", "woman"},
+      {"using", "use"},      {"used", "use"},      {"uses", "use"},      {"agreed", "agre"},
+      {"died", "die"},       {"dying", "die"},     {"lay", "lie"},       {"broke", "break"},
+      {"broken", "break"},   {"brought", "bring"}, {"caught", "catch"},  {"fell", "fall"},
+      {"fallen", "fall"},    {"found", "find"},    {"got", "get"},       {"heard", "hear"},
+      {"rose", "ris"},       {"risen", "ris"},     {"shut", "shut"},     {"spoke", "speak"},
+      {"spoken", "speak"},   {"worn", "wear"},     {"sell", "sell"},     {"fall", "fall"},
+      {"calls", "cal"},      {"owed", "ow"},       {"owes", "ow"},       {"owe", "ow"},
+      {"owing", "ow"},       {"due", "due"},       {"news", "news"},     {"does", "do"},
   };
   return kForms;
 }
@@ -73,7 +79,8 @@ std::string stem_of(std::string_view lower_word) {
     return std::string(form->second);
   }
   std::string stem(lower_word);
-  const bool ascii_letters = std::all_of(stem.begin(), stem.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  const bool ascii_letters =
+      std::all_of(stem.begin(), stem.end(), [](char c) { return c >= 'a' && c <= 'z'; });
   if (!ascii_letters || stem.size() <= 3) return stem;
   const auto drop = [&stem](std::size_t count) { stem.resize(stem.size() - count); };
 
@@ -91,7 +98,8 @@ std::string stem_of(std::string_view lower_word) {
   } else if (stem.ends_with("ed") && !stem.ends_with("eed") && stem.size() >= 5 &&
              has_vowel(std::string_view(stem).substr(0, stem.size() - 2))) {
     drop(2);
-  } else if (stem.ends_with("ing") && stem.size() >= 6 && has_vowel(std::string_view(stem).substr(0, stem.size() - 3))) {
+  } else if (stem.ends_with("ing") && stem.size() >= 6 &&
+             has_vowel(std::string_view(stem).substr(0, stem.size() - 3))) {
     drop(3);
   } else if (stem.ends_with("ily") && stem.size() > 4) {
     drop(3);

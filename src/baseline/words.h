@@ -11,13 +11,13 @@ namespace loam::baseline {
 
 /// One word: a run of letters and digits, with apostrophes inside it. A possessive 's is not part of it.
 struct Word {
-  Span span;           ///< bytes of the text given
-  std::string lower;   ///< lower case, apostrophes written as '
-  std::string stem;    ///< see stem_of
-  bool stop = false;   ///< carries grammar, not content
-  bool capital = false;   ///< starts with an upper-case letter
-  bool all_capitals = false;  ///< two or more letters, all upper case: an acronym
-  bool digit = false;  ///< holds a digit
+  Span span;                    ///< bytes of the text given
+  std::string lower;            ///< lower case, apostrophes written as '
+  std::string stem;             ///< see stem_of
+  bool stop = false;            ///< carries grammar, not content
+  bool capital = false;         ///< starts with an upper-case letter
+  bool all_capitals = false;    ///< two or more letters, all upper case: an acronym
+  bool digit = false;           ///< holds a digit
   bool sentence_start = false;  ///< first word of the text or after . ! ? : or a line break
 };
 

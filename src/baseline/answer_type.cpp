@@ -1,0 +1,182 @@
+// Which kind of answer a question asks for, and whether a sentence holds one.
+#include <algorithm>
+#include <array>
+#include <unordered_set>
+
+#include "baseline/features.h"
+#include "baseline/words.h"
+
+namespace loam::baseline {
+namespace {
+
+using Set = std::unordered_set<std::string_view>;
+
+bool one_of(std::string_view word, const Set& set) { return set.contains(word); }
+
+const Set& number_words() {
+  static const Set kWords = {
+      "one",       "two",      "three",    "four",    "five",     "six",      "seven",   "eight",
+      "nine",      "ten",      "eleven",   "twelve",  "thirteen", "fourteen", "fifteen", "sixteen",
+      "seventeen", "eighteen", "nineteen", "twenty",  "thirty",   "forty",    "fifty",   "sixty",
+      "seventy",   "eighty",   "ninety",   "hundred", "thousand", "million",  "billion", "half",
+      "third",     "quarter",  "dozen",    "once",    "twice",    "none",     "zero"};
+  return kWords;
+}
+
+const Set& calendar_words() {
+  static const Set kWords = {
+      "january",  "february", "march",    "april",     "june",     "july",      "august",   "september",
+      "october",  "november", "december", "monday",    "tuesday",  "wednesday", "thursday", "friday",
+      "saturday", "sunday",   "century",  "centuries", "today",    "tomorrow",  "noon",     "midnight",
+      "morning",  "evening",  "spring",   "summer",    "autumn",   "winter",    "quarter",  "daily",
+      "weekly",   "monthly",  "annually", "yearly",    "quarterly"};
+  return kWords;
+}
+
+const Set& duration_words() {
+  static const Set kWords = {"second",  "minute", "hour",   "day",     "week",  "fortnight", "month",
+                             "quarter", "year",   "decade", "century", "night", "permanent", "indefinit"};
+  return kWords;
+}
+
+const Set& money_words() {
+  static const Set kWords = {"eur",   "euro",  "usd",   "dollar", "gbp", "pound", "chf",  "franc",
+                             "cent",  "penny", "pence", "yen",    "jpy", "cny",   "yuan", "inr",
+                             "rupee", "free",  "fre",   "sek",    "nok", "dkk",   "pln"};
+  return kWords;
+}
+
+const Set& role_words() {
+  static const Set kWords = {
+      "manager",    "director", "officer",   "team",     "department", "landlord", "tenant",  "employer",
+      "employe",    "employee", "supplier",  "customer", "committe",   "board",    "hr",      "staff",
+      "party",      "owner",    "buyer",     "seller",   "contractor", "client",   "head",    "operator",
+      "technician", "doctor",   "president", "king",     "queen",      "author",   "company", "agency"};
+  return kWords;
+}
+
+const Set& place_words() {
+  static const Set kWords = {"in",     "at",      "near", "on", "under",  "behind",
+                             "inside", "outside", "from", "to", "through"};
+  return kWords;
+}
+
+}  // namespace
+
+AnswerType answer_type_of(std::string_view question) {
+  const std::vector<Word> words = words_of(question);
+  const auto says = [&words](std::string_view word) {
+    return std::any_of(words.begin(), words.end(),
+                       [word](const Word& w) { return w.lower == word || w.stem == word; });
+  };
+  const auto any_of = [&says](std::initializer_list<std::string_view> list) {
+    return std::any_of(list.begin(), list.end(), says);
+  };
+  const bool priced = any_of({"cost", "price", "pay", "paid", "fee", "rent", "salary", "charg", "worth",
+                              "deposit", "fin", "budget", "expens", "rate", "money", "amount", "penalty"});
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i].lower;
+    const std::string next = i + 1 < words.size() ? words[i + 1].lower : "";
+    if (word == "how") {
+      if (next == "much") return priced ? AnswerType::money : AnswerType::number;
+      if (next == "long") return AnswerType::duration;
+      static const Set kMeasures = {"many", "old",  "far",   "often", "tall", "high", "large",
+                                    "big",  "fast", "heavy", "deep",  "wide", "hot",  "cold",
+                                    "soon", "late", "early", "loud",  "thick"};
+      if (one_of(next, kMeasures))
+        return next == "soon" || next == "often" ? AnswerType::duration : AnswerType::number;
+      continue;
+    }
+    if (word == "when") return AnswerType::date;
+    if (word == "who" || word == "whom" || word == "whose") return AnswerType::name;
+    if (word == "where") return AnswerType::place;
+    if (word == "why") return AnswerType::reason;
+    if (word == "what" || word == "which") {
+      // What stands right behind decides: "what percentage", "in which year", "what is the price".
+      for (std::size_t j = i + 1; j < words.size() && j <= i + 5; ++j) {
+        const std::string& asked = words[j].stem;
+        if (asked == "percentag" || asked == "percent" || asked == "proportion") return AnswerType::percent;
+        if (asked == "year" || asked == "dat" || asked == "day" || asked == "month" || asked == "deadlin" ||
+            asked == "century" || asked == "tim" || asked == "decad") {
+          return AnswerType::date;
+        }
+        if (asked == "number" || asked == "temperatur" || asked == "voltag" || asked == "weight" ||
+            asked == "height" || asked == "length" || asked == "siz" || asked == "population" ||
+            asked == "capacity" || asked == "pressur") {
+          return AnswerType::number;
+        }
+        if (asked == "price" || asked == "pric" || asked == "cost" || asked == "fee" || asked == "rent" ||
+            asked == "salary" || asked == "deposit") {
+          return AnswerType::money;
+        }
+        if (asked == "period" || asked == "duration") return AnswerType::duration;
+        if (asked == "city" || asked == "country" || asked == "stat" || asked == "town" ||
+            asked == "region" || asked == "person" || asked == "company" || asked == "nam" ||
+            asked == "team" || asked == "university") {
+          return AnswerType::name;
+        }
+      }
+      return AnswerType::any;
+    }
+  }
+  return AnswerType::any;
+}
+
+bool holds_answer_of(AnswerType type, std::string_view text, std::string_view question) {
+  if (type == AnswerType::any) return true;
+  const std::vector<Word> words = words_of(text);
+  std::unordered_set<std::string> asked;
+  for (const Word& word : words_of(question)) asked.insert(word.stem);
+  const auto is_number = [&asked](const Word& word) {
+    return (word.digit || one_of(word.lower, number_words())) && !asked.contains(word.stem);
+  };
+  const auto found = [&words](auto&& test) { return std::any_of(words.begin(), words.end(), test); };
+  switch (type) {
+    case AnswerType::number:
+      return found(is_number);
+    case AnswerType::money: {
+      const bool symbol =
+          text.find_first_of("$") != std::string_view::npos || text.find("€") != std::string_view::npos ||
+          text.find("£") != std::string_view::npos || text.find("¥") != std::string_view::npos;
+      return (symbol && found(is_number)) ||
+             found([](const Word& w) { return one_of(w.stem, money_words()); }) ||
+             (text.find('%') != std::string_view::npos && found(is_number));
+    }
+    case AnswerType::percent:
+      return found(is_number) && (text.find('%') != std::string_view::npos || found([](const Word& w) {
+                                    return w.lower.starts_with("percent") || w.lower == "cent";
+                                  }));
+    case AnswerType::date:
+      return found([&](const Word& w) {
+        return !asked.contains(w.stem) &&
+               (w.digit || (one_of(w.lower, calendar_words())) || (w.lower == "may" && w.capital));
+      });
+    case AnswerType::duration:
+      return found([](const Word& w) { return one_of(w.stem, duration_words()); }) || found(is_number);
+    case AnswerType::name:
+      return found([&asked](const Word& w) {
+               return !asked.contains(w.stem) && !w.stop &&
+                      ((w.capital && !w.sentence_start) || one_of(w.stem, role_words()));
+             }) ||
+             (!words.empty() && words.front().capital && !words.front().stop &&
+              !asked.contains(words.front().stem));
+    case AnswerType::place:
+      for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+        if (!one_of(words[i].lower, place_words())) continue;
+        for (std::size_t j = i + 1; j < words.size() && j <= i + 3; ++j) {
+          if (!words[j].stop && !asked.contains(words[j].stem) && !words[j].digit) return true;
+        }
+      }
+      return false;
+    case AnswerType::reason: {
+      static const Set kCauses = {"because", "due", "since", "therefore", "caus",  "reason", "so",    "thus",
+                                  "result",  "as",  "order", "prevent",   "avoid", "allow",  "becaus"};
+      return found([](const Word& w) { return one_of(w.stem, kCauses) || one_of(w.lower, kCauses); });
+    }
+    case AnswerType::any:
+      break;
+  }
+  return true;
+}
+
+}  // namespace loam::baseline

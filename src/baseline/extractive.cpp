@@ -1,0 +1,65 @@
+#include "baseline/extractive.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include "baseline/features.h"
+#include "baseline/weights.h"
+
+namespace loam::baseline {
+namespace {
+
+template <std::size_t Size>
+float logistic(const std::array<float, Size>& features, const std::array<float, Size>& weights, float bias) {
+  const float sum = std::inner_product(features.begin(), features.end(), weights.begin(), bias);
+  return 1.0F / (1.0F + std::exp(-sum));
+}
+
+// A further sentence is given when it is nearly as good; otherwise it is noise.
+// Chosen on the training half of the run in bench/baseline/README.md.
+constexpr float kFurtherSentenceShare = 0.6F;
+
+}  // namespace
+
+Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view question,
+                                const std::vector<Hit>& hits, const std::vector<std::string>& terms,
+                                const std::vector<float>& idf, const ExtractiveOptions& options) {
+  ExtractiveAnswer answer;
+  const Question read = read_question(question, terms, idf);
+  if (read.stems.empty() || hits.empty() || options.max_sentences < 1) return answer;
+  const Result<std::vector<Candidate>> found = candidates(embedder, read, hits);
+  if (!found) return found.error();
+  if (found->empty()) return answer;
+
+  std::vector<float> scores;
+  for (const Candidate& candidate : *found) {
+    scores.push_back(logistic(candidate.features, kSentenceWeights, kSentenceBias));
+  }
+  std::vector<std::size_t> order(found->size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+
+  const std::size_t best = order.front();
+  answer.confidence =
+      logistic(answer_features(read, hits, *found, scores, best), kAnswerWeights, kAnswerBias);
+  for (const std::size_t i : order) {
+    if (answer.sentences.size() >= static_cast<std::size_t>(options.max_sentences)) break;
+    if (scores[i] < kFurtherSentenceShare * scores[best]) break;
+    const Candidate& candidate = (*found)[i];
+    const Passage& passage = hits[candidate.hit].passage;
+    ScoredSentence sentence;
+    sentence.hit = candidate.hit;
+    sentence.span = {passage.span.start + candidate.local.start, passage.span.start + candidate.local.end};
+    sentence.text = std::string(slice(passage.text, candidate.local));
+    sentence.score = scores[i];
+    sentence.coverage = std::min(1.0F, candidate.features[0] + candidate.features[1]);
+    sentence.cosine = candidate.features[4];
+    answer.sentences.push_back(std::move(sentence));
+  }
+  return answer;
+}
+
+}  // namespace loam::baseline
