@@ -143,7 +143,7 @@ class PageReader {
       current_.bottom = box.bottom;
       current_.top = box.top;
       current_.bold = is_bold(index);
-      best_height_ = 0;
+      boxes_.clear();
     }
     const float gap = box.left - last_.right;
     const float height = box.top - box.bottom;
@@ -153,12 +153,21 @@ class PageReader {
     ++current_.characters;
     current_.left = std::min(current_.left, box.left);
     current_.right = std::max(current_.right, box.right);
-    if (height > best_height_) {  // raised marks are smaller; the tallest character tells the line
-      best_height_ = height;
-      current_.bottom = box.bottom;
-      current_.top = box.top;
-    }
+    count_box(box);
     last_ = box;
+  }
+
+  // The box that most characters share is the line's: raised marks are smaller, signs of other fonts taller.
+  void count_box(const PdfiumRect& box) {
+    constexpr float kSame = 0.3F;
+    constexpr std::size_t kMostBoxes = 6;
+    for (BoxCount& known : boxes_) {
+      if (std::fabs(known.bottom - box.bottom) < kSame && std::fabs(known.top - box.top) < kSame) {
+        ++known.characters;
+        return;
+      }
+    }
+    if (boxes_.size() < kMostBoxes) boxes_.push_back({box.bottom, box.top, 1});
   }
 
   // Within the same line, no wide gap, in either direction of writing.
@@ -190,13 +199,20 @@ class PageReader {
     return lower.find("bold") != std::string::npos || lower.find("black") != std::string::npos ||
            lower.find("heavy") != std::string::npos || lower.find("-medi") != std::string::npos ||
            lower.starts_with("cmbx") || lower.find("+cmbx") != std::string::npos ||
-           lower.find("semibold") != std::string::npos;
+           lower.find("+sfbx") != std::string::npos || lower.find("semibold") != std::string::npos;
   }
 
   void close() {
     space_ = false;
     if (!open_) return;
     open_ = false;
+    const auto most = std::max_element(boxes_.begin(), boxes_.end(), [](const auto& a, const auto& b) {
+      return a.characters < b.characters;
+    });
+    if (most != boxes_.end()) {
+      current_.bottom = most->bottom;
+      current_.top = most->top;
+    }
     current_.size = current_.top - current_.bottom;
     if (!current_.text.empty()) page_.segments.push_back(std::move(current_));
     current_ = {};
@@ -212,7 +228,12 @@ class PageReader {
   PageText& page_;
   Segment current_;
   PdfiumRect last_{};
-  float best_height_ = 0;
+  struct BoxCount {
+    float bottom;
+    float top;
+    int characters;
+  };
+  std::vector<BoxCount> boxes_;
   bool open_ = false;
   bool space_ = false;
   std::string sideways_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "reader/text.h"
 
 namespace loam::reader {
 namespace {
@@ -40,6 +41,9 @@ bool is_right_to_left(const std::vector<Segment>& cells) {
   return 2 * rtl > all;
 }
 
+// A bullet or number before a list item or heading, often set far to the left.
+bool is_marker(std::string_view text) { return text.size() <= 5 && list_marker_size(text) == text.size(); }
+
 void finish_line(Line& line) {
   if (is_right_to_left(line.cells)) {
     std::stable_sort(line.cells.begin(), line.cells.end(),
@@ -65,9 +69,10 @@ void finish_line(Line& line) {
   // Neighbours with a small gap are one cell.
   std::vector<Segment> joined;
   for (Segment& cell : line.cells) {
+    const bool after_marker = joined.size() == 1 && is_marker(joined.front().text);
     const float gap =
         joined.empty() ? 0 : std::max(cell.left - joined.back().right, joined.back().left - cell.right);
-    if (joined.empty() || gap > 1.5F * line.size) {
+    if (joined.empty() || gap > (after_marker ? 6.0F : 1.5F) * line.size) {
       joined.push_back(std::move(cell));
       continue;
     }
@@ -135,22 +140,41 @@ struct Gutter {
   float right = 0;
 };
 
-// Columns are filled with lines of some length; the cells of a table are short.
-bool looks_like_column(const std::vector<const Segment*>& segments) {
-  if (segments.size() < kMinColumnSegments) return false;
-  std::size_t characters = 0;
+// Columns are filled with lines of some length; the cells of a table are short. Labels of figures are
+// forgiven.
+struct ColumnEvidence {
+  std::size_t long_lines = 0;
+  float share = 0;  // of the characters that stand in long lines
+};
+
+ColumnEvidence column_evidence(const std::vector<const Segment*>& segments) {
+  if (segments.empty()) return {};
   float left = segments.front()->left;
   float right = segments.front()->right;
-  std::vector<float> widths;
   for (const Segment* segment : segments) {
-    characters += static_cast<std::size_t>(segment->characters);
     left = std::min(left, segment->left);
     right = std::max(right, segment->right);
-    widths.push_back(segment->right - segment->left);
   }
-  std::nth_element(widths.begin(), widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 2),
-                   widths.end());
-  return characters >= 15 * segments.size() && widths[widths.size() / 2] >= 0.5F * (right - left);
+  ColumnEvidence found;
+  std::size_t all = 0;
+  std::size_t in_long_lines = 0;
+  for (const Segment* segment : segments) {
+    const float width = segment->right - segment->left;
+    const auto characters = static_cast<std::size_t>(segment->characters);
+    all += characters;
+    if (width < 0.6F * (right - left) || width < 9 * segment->size) continue;
+    ++found.long_lines;
+    in_long_lines += characters;
+  }
+  found.share = static_cast<float>(in_long_lines) / static_cast<float>(std::max<std::size_t>(1, all));
+  return found;
+}
+
+bool look_like_columns(const std::vector<const Segment*>& left, const std::vector<const Segment*>& right) {
+  const ColumnEvidence a = column_evidence(left);
+  const ColumnEvidence b = column_evidence(right);
+  if (std::min(a.long_lines, b.long_lines) < 3) return false;
+  return std::max(a.share, b.share) > 0.6F && std::min(a.share, b.share) > 0.35F;
 }
 
 Gutter find_gutter(const std::vector<Segment>& segments) {
@@ -200,7 +224,7 @@ Gutter find_gutter(const std::vector<Segment>& segments) {
     if (segment.right <= middle) on_left.push_back(&segment);
     if (segment.left >= middle) on_right.push_back(&segment);
   }
-  if (!looks_like_column(on_left) || !looks_like_column(on_right)) return {};
+  if (!look_like_columns(on_left, on_right)) return {};
   // Both must stand beside each other, not one above the other.
   const auto extent = [](const std::vector<const Segment*>& side) {
     float bottom = side.front()->bottom;

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kMaxHeadingBytes = 160;
 constexpr std::size_t kMaxVocabulary = 500'000;
-constexpr float kLargerThanBody = 1.12F;
+constexpr float kLargerThanBody = 1.15F;
 
 std::string last_code_point(std::string_view text) {
   std::size_t at = text.size();
@@ -121,6 +121,19 @@ std::size_t body_line_count(const LinesOfPages& pages, float body) {
     for (const Line& line : lines) count += std::fabs(line.size - body) < 0.05F * body ? 1U : 0U;
   }
   return count;
+}
+
+// A bare page number in the margin; in documents too short for drop_repeated_lines.
+void drop_page_numbers(const std::vector<PageText>& pages, LinesOfPages& lines_of_pages) {
+  if (pages.size() < 2) return;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    const PageText& page = pages[i];
+    const float margin = 0.12F * (page.top - page.bottom);
+    std::erase_if(lines_of_pages[i], [&](const Line& line) {
+      const bool in_margin = line.top > page.top - margin || line.bottom < page.bottom + margin;
+      return in_margin && line.text() == std::to_string(page.number);
+    });
+  }
 }
 
 // Lines at the top or bottom edge that come back on several pages are running heads, feet and page numbers.
@@ -244,7 +257,9 @@ class PageWriter {
   int heading_level(const Line& line, const Line* next) const {
     if (!sizes_tell_ || line.cells.size() > 2) return 0;
     const std::string text = line.text();
-    if (text.size() > kMaxHeadingBytes || !has_letters(text, 2)) return 0;
+    if (text.size() > kMaxHeadingBytes || !has_letters(text, decode_utf8(text).value < 0x80 ? 3 : 2))
+      return 0;
+    if (starts_lower(text) && !(is_open_ && kind_ == BlockKind::heading)) return 0;
     const int numbered = numbered_depth(text);
     if (line.size > kLargerThanBody * body_) {
       const auto found = std::find(heading_sizes_.begin(), heading_sizes_.end(), rounded(line.size));
@@ -316,10 +331,10 @@ class PageWriter {
       append(row);
       close();
     } else if (level > 0) {
-      const bool goes_on = is_open_ && kind_ == BlockKind::heading && heading_lines_ < 4 &&
-                           last_.column == line.column && !first_on_page &&
-                           rounded(last_.size) == rounded(line.size) && last_.bold == line.bold &&
-                           last_.bottom - line.bottom < 1.7F * line.size && numbered_depth(text) == 0;
+      const bool goes_on = is_open_ && kind_ == BlockKind::heading && last_.column == line.column &&
+                           !first_on_page && rounded(last_.size) == rounded(line.size) &&
+                           last_.bold == line.bold && last_.bottom - line.bottom < 1.7F * line.size &&
+                           numbered_depth(text) == 0;
       if (!goes_on) {
         close();
         open(BlockKind::heading, level);
@@ -370,11 +385,23 @@ class PageWriter {
     is_open_ = false;
     std::string& text = document_.text;
     const Span span = trimmed(text, {start_, text.size()});
+    if (kind_ == BlockKind::heading && reads_like_prose(slice(text, span))) {
+      kind_ = BlockKind::paragraph;
+      level_ = 0;
+    }
     if (!span.empty()) document_.blocks.push_back({kind_, level_, span});
+  }
+
+  // What large or bold lines turned out to be when they were whole.
+  bool reads_like_prose(std::string_view heading) const {
+    if (heading_lines_ > 3 || heading.size() > kMaxHeadingBytes) return true;
+    if (heading.ends_with(',') || heading.ends_with(';')) return true;
+    return heading.ends_with('.') && heading.size() > 40;
   }
 
   // Adds a line to the open block: a space between lines, or a broken word made whole.
   void append(std::string_view line) {
+    if (line.empty()) return;
     std::string& text = document_.text;
     if (text.size() > start_) {
       if (ends_with_hyphen(text) && starts_lower(line)) {
@@ -424,6 +451,7 @@ void write_pages(const std::vector<PageText>& pages, Document& document) {
   lines_of_pages.reserve(pages.size());
   for (const PageText& page : pages) lines_of_pages.push_back(reading_order(page.segments));
   drop_repeated_lines(pages, lines_of_pages, document);
+  drop_page_numbers(pages, lines_of_pages);
   PageWriter writer(document, lines_of_pages);
   for (std::size_t i = 0; i < pages.size(); ++i) writer.write(lines_of_pages[i], pages[i].sideways);
   writer.finish(pages);
