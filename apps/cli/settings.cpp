@@ -1,0 +1,373 @@
+#include "cli/settings.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+#include "base/utf8.h"
+#include "cli/nearest.h"
+
+namespace loam::cli {
+namespace {
+
+const std::vector<std::string> kEverywhere = {"*"};
+const std::vector<std::string> kChatModel = {"generate",      "chat",          "ask",
+                                             "tokens encode", "tokens decode", "bench engine"};
+const std::vector<std::string> kEmbedder = {"ingest", "search", "ask", "explain"};
+const std::vector<std::string> kSampling = {"generate", "chat"};
+const std::vector<std::string> kCollection = {"ingest", "search", "ask", "explain"};
+
+Setting setting(std::string name, char letter, std::string value, std::string help, std::string key,
+                std::vector<std::string> verbs, ValueKind kind) {
+  Setting s;
+  s.name = std::move(name);
+  s.letter = letter;
+  s.value = std::move(value);
+  s.help = std::move(help);
+  s.key = std::move(key);
+  s.verbs = std::move(verbs);
+  s.kind = kind;
+  return s;
+}
+
+// One builder for each kind, so that a line of the table says what it is and nothing else.
+Setting flag(std::string name, char letter, std::string help, bool Options::*field, std::string key,
+             std::vector<std::string> verbs) {
+  Setting s = setting(std::move(name), letter, "", std::move(help), std::move(key), std::move(verbs),
+                      ValueKind::flag);
+  s.set = [field](Options& o, const std::string& v) { o.*field = v == "true"; };
+  s.get = [field](const Options& o) { return std::string(o.*field ? "true" : "false"); };
+  s.good = "true";
+  s.bad = "perhaps";
+  return s;
+}
+
+Setting text(ValueKind kind, std::string name, char letter, std::string value, std::string help,
+             std::string Options::*field, std::string key, std::vector<std::string> verbs, std::string good) {
+  Setting s = setting(std::move(name), letter, std::move(value), std::move(help), std::move(key),
+                      std::move(verbs), kind);
+  s.set = [field](Options& o, const std::string& v) { o.*field = v; };
+  s.get = [field](const Options& o) { return o.*field; };
+  s.good = std::move(good);
+  return s;
+}
+
+Setting choice(std::string name, std::string value, std::string help, std::string Options::*field,
+               std::string key, std::vector<std::string> verbs, std::vector<std::string> choices) {
+  Setting s = text(ValueKind::choice, std::move(name), 0, std::move(value), std::move(help), field,
+                   std::move(key), std::move(verbs), choices.back());
+  s.choices = std::move(choices);
+  s.bad = "no-such-choice";
+  return s;
+}
+
+Setting number(std::string name, char letter, std::string help, int Options::*field, int low, int high,
+               std::string key, std::vector<std::string> verbs) {
+  Setting s = setting(std::move(name), letter, "N", std::move(help), std::move(key), std::move(verbs),
+                      ValueKind::number);
+  s.low = low;
+  s.high = high;
+  s.set = [field](Options& o, const std::string& v) { o.*field = std::stoi(v); };
+  s.get = [field](const Options& o) { return std::to_string(o.*field); };
+  s.good = std::to_string(high);
+  s.bad = "several";
+  return s;
+}
+
+Setting decimal(std::string name, std::string help, double Options::*field, double low, double high,
+                std::string key, std::vector<std::string> verbs) {
+  Setting s =
+      setting(std::move(name), 0, "X", std::move(help), std::move(key), std::move(verbs), ValueKind::decimal);
+  s.low = low;
+  s.high = high;
+  s.set = [field](Options& o, const std::string& v) { o.*field = std::stod(v); };
+  s.get = [field](const Options& o) { return fmt::format("{}", o.*field); };
+  s.good = fmt::format("{}", high);
+  s.bad = "warm";
+  return s;
+}
+
+Setting list(std::string name, std::string value, std::string help, std::vector<std::string> Options::*field,
+             std::vector<std::string> verbs, std::string good) {
+  Setting s =
+      setting(std::move(name), 0, std::move(value), std::move(help), "", std::move(verbs), ValueKind::list);
+  s.set = [field](Options& o, const std::string& v) { (o.*field).push_back(v); };
+  s.get = [field](const Options& o) { return fmt::format("{}", fmt::join(o.*field, ",")); };
+  s.good = std::move(good);
+  return s;
+}
+
+std::vector<Setting> table() {
+  constexpr ValueKind file = ValueKind::file;
+  constexpr ValueKind folder = ValueKind::folder;
+  return {
+      // Which documents
+      text(ValueKind::text, "collection", 'c', "NAME", "the collection of documents to use",
+           &Options::collection, "ingest.collection", kCollection, "handbook"),
+      // What is shown
+      number("hits", 'k', "hits to show", &Options::hits, 1, 1000, "search.hits", {"search"}),
+      number("passages", 'k', "passages shown to the model", &Options::passages, 1, 50, "ask.passages",
+             {"ask", "explain"}),
+      flag("why", 0, "show each passage's score and rank at every stage", &Options::why, "ask.why",
+           {"search", "ask"}),
+      flag("show-prompt", 0, "print the whole prompt that the model is given", &Options::show_prompt, "",
+           {"ask"}),
+      // How it is found
+      choice("legs", "WHICH", "which searches to fuse", &Options::legs, "search.legs",
+             {"search", "ask", "explain"}, {"both", "bm25", "dense"}),
+      number("candidates", 0, "passages taken from each search before fusing", &Options::candidates, 1, 10000,
+             "search.candidates", {"search", "ask", "explain"}),
+      // How it is answered
+      flag("baseline-only", 0, "answer by extraction alone, without a language model",
+           &Options::baseline_only, "ask.baseline_only", {"ask"}),
+      decimal("min-confidence", "abstain below this confidence", &Options::min_confidence, 0.0, 1.0,
+              "ask.min_confidence", {"ask"}),
+      flag("keep-unsupported", 0, "show sentences without support, marked, instead of dropping them",
+           &Options::keep_unsupported, "ask.keep_unsupported", {"ask"}),
+      number("answer-tokens", 0, "longest answer, in tokens", &Options::answer_tokens, 1, 8192,
+             "ask.answer_tokens", {"ask"}),
+      text(ValueKind::text, "pre-prompt", 0, "NAME",
+           "the instructions that open the prompt (HOME/prompts/NAME.txt)", &Options::pre_prompt,
+           "ask.pre_prompt", {"ask"}, "default"),
+      // What is read
+      text(file, "show-text", 0, "FILE", "print the text that is extracted from FILE, and ingest nothing",
+           &Options::show_text, "", {"ingest"}, "offer.pdf"),
+      number("passage-tokens", 0, "size to which a passage grows, in the embedder's tokens",
+             &Options::passage_tokens, 16, 4096, "ingest.passage_tokens", {"ingest"}),
+      flag("keep-missing", 0, "keep documents whose file is gone from the named folder",
+           &Options::keep_missing, "ingest.keep_missing", {"ingest"}),
+      flag("rehash", 0, "compare contents even where size and date are unchanged", &Options::rehash, "",
+           {"ingest"}),
+      flag("follow-symlinks", 0, "read through symbolic links", &Options::follow_symlinks,
+           "ingest.follow_symlinks", {"ingest"}),
+      flag("hidden", 0, "read files and folders whose name begins with a dot", &Options::hidden,
+           "ingest.hidden", {"ingest"}),
+      number("max-file-mib", 0, "largest file that is read, in MiB", &Options::max_file_mib, 1, 65536,
+             "ingest.max_file_mib", {"ingest"}),
+      number("file-seconds", 0, "time that reading one file may take, in seconds", &Options::file_seconds, 1,
+             3600, "ingest.file_seconds", {"ingest"}),
+      number("file-memory-mib", 0, "memory that reading one file may take, in MiB", &Options::file_memory_mib,
+             64, 65536, "ingest.file_memory_mib", {"ingest"}),
+      // Generation
+      number("top", 0, "at each step, show the N most likely next tokens", &Options::top, 0, 100, "",
+             {"generate"}),
+      number("max-tokens", 'n', "longest text to generate, in tokens", &Options::max_tokens, 1, 1000000,
+             "generate.max_tokens", kSampling),
+      text(ValueKind::text, "system", 0, "TEXT", "what the model is told before the conversation",
+           &Options::system, "generate.system", kSampling, "Answer in one sentence."),
+      decimal("temperature", "0 takes the most likely token; higher is more varied", &Options::temperature,
+              0.0, 5.0, "generate.temperature", kSampling),
+      number("top-k", 0, "sample among the N most likely tokens (0: all)", &Options::top_k, 0, 1000000,
+             "generate.top_k", kSampling),
+      decimal("top-p", "sample among tokens that together have this probability", &Options::top_p, 0.0, 1.0,
+              "generate.top_p", kSampling),
+      decimal("min-p", "leave out tokens below this share of the likeliest", &Options::min_p, 0.0, 1.0,
+              "generate.min_p", kSampling),
+      decimal("repeat-penalty", "above 1 makes repetition less likely", &Options::repeat_penalty, 0.1, 10.0,
+              "generate.repeat_penalty", kSampling),
+      number("seed", 0, "same seed and prompt, same text", &Options::seed, 0, 2147483647, "generate.seed",
+             kSampling),
+      list("stop", "TEXT", "end the text where TEXT appears (may be repeated)", &Options::stop, kSampling,
+           "###"),
+      text(file, "grammar", 0, "FILE", "constrain the text to a GBNF grammar", &Options::grammar, "",
+           {"generate"}, "answer.gbnf"),
+      text(file, "json-schema", 0, "FILE", "constrain the text to JSON of this schema", &Options::json_schema,
+           "", {"generate"}, "schema.json"),
+      flag("raw", 0, "send the prompt as it is, without the model's chat template", &Options::raw, "",
+           {"generate"}),
+      // Models
+      text(ValueKind::text, "model", 'm', "MODEL",
+           "language model: a name from `loam models list`, or a GGUF file", &Options::model, "engine.model",
+           kChatModel, "smollm2-135m-instruct"),
+      text(ValueKind::text, "embedder", 0, "MODEL", "embedding model: a name or a GGUF file",
+           &Options::embedder, "engine.embedder", kEmbedder, "all-minilm-l6-v2"),
+      number("threads", 't', "processor threads (0: one for each core)", &Options::threads, 0, 1024,
+             "engine.threads",
+             {"generate", "chat", "ask", "ingest", "search", "explain", "fit", "bench engine",
+              "models quantize"}),
+      number("ctx", 0, "context in tokens, prompt and answer together (0: all the model has)",
+             &Options::context, 0, 10000000, "engine.context",
+             {"generate", "chat", "ask", "fit", "bench engine"}),
+      choice("kv-type", "TYPE", "precision of the context cache; q8_0 halves its memory", &Options::kv_type,
+             "engine.kv_type", {"generate", "chat", "ask", "fit", "bench engine"},
+             {"f16", "bf16", "f32", "q8_0", "q4_0"}),
+      number("slots", 0, "conversations held at the same time", &Options::slots, 1, 1024, "", {"fit"}),
+      flag("special", 0, "read <|...|> as the model's control tokens", &Options::special, "",
+           {"tokens encode"}),
+      flag("offline", 0, "use only what is on this machine", &Options::offline, "models.offline",
+           {"models pull"}),
+      flag("as-is", 0, "keep the file as it comes; do not look for a faster form", &Options::keep_format,
+           "models.as_is", {"models pull"}),
+      flag("all", 'a', "list the catalogue too, not only what is on this machine", &Options::list_all, "",
+           {"models list"}),
+      text(ValueKind::text, "name", 0, "NAME", "name to keep the model under", &Options::name, "",
+           {"models import", "models quantize"}, "my-model"),
+      text(ValueKind::text, "type", 0, "TYPE", "llama.cpp weight type, such as q8_0, q4_0 or bf16",
+           &Options::type, "", {"models quantize", "models import"}, "q8_0"),
+      text(file, "output", 'o', "FILE", "where to write the result", &Options::output, "",
+           {"models quantize", "models import"}, "model-q8_0.gguf"),
+      text(file, "text", 0, "FILE", "measure the loss on this text", &Options::text_file, "",
+           {"models quantize"}, "sample.txt"),
+      // Ledger and bench
+      text(ValueKind::text, "task", 0, "TASK", "only runs of this task, such as ask", &Options::task, "",
+           {"ledger"}, "ask"),
+      number("limit", 0, "runs to list, newest first", &Options::limit, 1, 100000, "", {"ledger"}),
+      number("prompt-tokens", 0, "prompt length to measure", &Options::prompt_tokens, 1, 1000000, "",
+             {"bench engine"}),
+      number("generate-tokens", 0, "answer length to measure", &Options::generate_tokens, 1, 1000000, "",
+             {"bench engine"}),
+      number("repetitions", 0, "times to measure; the median is shown", &Options::repetitions, 1, 1000, "",
+             {"bench engine"}),
+      // Everywhere
+      flag("json", 0, "print JSON on stdout; everything else goes to stderr", &Options::json, "",
+           kEverywhere),
+      text(folder, "home", 0, "DIR",
+           "where Loam keeps its store and models ($LOAM_HOME, else ~/.local/share/loam)", &Options::home, "",
+           kEverywhere, "/tmp/loam-home"),
+      text(file, "config", 0, "FILE", "settings file in TOML ($LOAM_CONFIG, else HOME/config.toml)",
+           &Options::config, "", kEverywhere, "loam.toml"),
+      text(folder, "models", 0, "DIR", "where models lie ($LOAM_MODELS, else HOME/models)", &Options::models,
+           "models.folder", kEverywhere, "/tmp/models"),
+      flag("quiet", 'q', "say only results and errors", &Options::quiet, "output.quiet", kEverywhere),
+      flag("verbose", 'v', "say what is being done, on stderr", &Options::verbose, "output.verbose",
+           kEverywhere),
+      choice("color", "WHEN", "colours: auto, always or never (NO_COLOR is honoured)", &Options::color,
+             "output.color", kEverywhere, {"auto", "always", "never"}),
+      flag("help", 'h', "show help", &Options::help, "", kEverywhere),
+  };
+}
+
+Error bad_value(const Setting& setting, const std::string& value, const std::string& place,
+                const std::string& wants) {
+  std::string next =
+      setting.kind == ValueKind::choice
+          ? fmt::format("{} {}", place, nearest(value, setting.choices).value_or(setting.choices.front()))
+          : fmt::format("{} {}", place, setting.default_text());
+  if (!place.starts_with("--"))
+    next = fmt::format("{} = {}", setting.key.substr(setting.key.find('.') + 1), setting.default_text());
+  return Error{Kind::bad_request, place, fmt::format("\"{}\" is not {}", value, wants), next};
+}
+
+std::string trimmed_number(double value) {
+  return value == std::floor(value) && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value)
+                                                              : fmt::format("{}", value);
+}
+}  // namespace
+
+std::string_view name_of(ValueKind kind) {
+  switch (kind) {
+    case ValueKind::flag:
+      return "flag";
+    case ValueKind::text:
+      return "text";
+    case ValueKind::list:
+      return "list";
+    case ValueKind::number:
+      return "number";
+    case ValueKind::decimal:
+      return "decimal";
+    case ValueKind::choice:
+      return "choice";
+    case ValueKind::file:
+      return "file";
+    case ValueKind::folder:
+      return "folder";
+  }
+  return "";
+}
+
+bool Setting::serves(std::string_view verb) const {
+  for (const std::string& mine : verbs) {
+    if (mine == "*" || mine == verb) return true;
+  }
+  return false;
+}
+
+const std::vector<Setting>& settings() {
+  static const std::vector<Setting> all = table();
+  return all;
+}
+
+std::vector<const Setting*> settings_of(std::string_view verb) {
+  std::vector<const Setting*> found;
+  for (const Setting& s : settings()) {
+    if (s.serves(verb)) found.push_back(&s);
+  }
+  return found;
+}
+
+const Setting* find_setting(std::string_view verb, std::string_view long_name) {
+  for (const Setting& s : settings()) {
+    if (s.name == long_name && s.serves(verb)) return &s;
+  }
+  return nullptr;
+}
+
+const Setting* find_setting(std::string_view verb, char letter) {
+  for (const Setting& s : settings()) {
+    if (letter != 0 && s.letter == letter && s.serves(verb)) return &s;
+  }
+  return nullptr;
+}
+
+const Setting* find_setting_by_key(std::string_view key) {
+  for (const Setting& s : settings()) {
+    if (!s.key.empty() && s.key == key) return &s;
+  }
+  return nullptr;
+}
+
+Result<void> apply(const Setting& setting, const std::string& value, const std::string& place,
+                   Options& options) {
+  const char* begin = value.data();
+  const char* end = begin + value.size();
+  switch (setting.kind) {
+    case ValueKind::flag:
+      if (value != "true" && value != "false") return bad_value(setting, value, place, "true or false");
+      break;
+    case ValueKind::number: {
+      long long parsed = 0;
+      const auto [stop, failure] = std::from_chars(begin, end, parsed);
+      if (failure != std::errc{} || stop != end || static_cast<double>(parsed) < setting.low ||
+          static_cast<double>(parsed) > setting.high) {
+        return bad_value(setting, value, place,
+                         fmt::format("a whole number from {} to {}", trimmed_number(setting.low),
+                                     trimmed_number(setting.high)));
+      }
+      break;
+    }
+    case ValueKind::decimal: {
+      double parsed = 0;
+      const auto [stop, failure] = std::from_chars(begin, end, parsed);
+      if (failure != std::errc{} || stop != end || !(parsed >= setting.low && parsed <= setting.high)) {
+        return bad_value(
+            setting, value, place,
+            fmt::format("a number from {} to {}", trimmed_number(setting.low), trimmed_number(setting.high)));
+      }
+      break;
+    }
+    case ValueKind::choice: {
+      bool known = false;
+      for (const std::string& one : setting.choices) known = known || one == value;
+      if (!known)
+        return bad_value(setting, value, place, fmt::format("one of {}", fmt::join(setting.choices, ", ")));
+      break;
+    }
+    case ValueKind::file:
+    case ValueKind::folder:
+      if (value.empty())
+        return Error{Kind::bad_request, place, "the name is empty", place + " " + setting.value};
+      break;
+    case ValueKind::text:
+    case ValueKind::list:
+      if (!is_valid_utf8(value)) {
+        return Error{Kind::bad_request, place, "the text is not valid UTF-8", "set the terminal to UTF-8"};
+      }
+      break;
+  }
+  setting.set(options, value);
+  return done();
+}
+
+}  // namespace loam::cli

@@ -1,0 +1,131 @@
+// One definition per setting. The table in settings.cpp is the only place that names a setting: the parser,
+// --help, completion, the man page, the configuration file and the JSON schema are all made from it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace loam::cli {
+
+enum class When { automatic, always, never };
+
+/// Everything a person can set, with its default. Verbs turn these into the rooms' own option structs.
+struct Options {
+  // everywhere
+  std::string home;    ///< empty: $LOAM_HOME, else ~/.local/share/loam
+  std::string config;  ///< empty: $LOAM_CONFIG, else HOME/config.toml if it is there
+  std::string models;  ///< empty: $LOAM_MODELS, else HOME/models
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  std::string color = "auto";
+  bool help = false;
+
+  // models
+  std::string model;     ///< empty: the catalogue's default for its role
+  std::string embedder;  ///< the same
+  int threads = 0;       ///< 0: one for each core
+  int context = 4096;    ///< tokens; 0: what the model was trained for. 94 MB of cache for a 135M model
+  int slots = 1;
+  std::string kv_type = "f16";
+  bool offline = false;
+  bool keep_format = false;
+  bool list_all = false;
+  std::string name;
+  std::string type;
+  std::string output;
+  std::string text_file;
+
+  // generation
+  int max_tokens = 256;
+  double temperature = 0.0;
+  int top_k = 40;
+  double top_p = 0.95;
+  double min_p = 0.05;
+  double repeat_penalty = 1.0;
+  int seed = 0;
+  std::vector<std::string> stop;
+  std::string grammar;
+  std::string json_schema;
+  bool raw = false;
+  int top = 0;
+  std::string system;
+  bool special = false;
+
+  // collections and ingest
+  std::string collection = "default";
+  std::string show_text;
+  int passage_tokens = 160;
+  bool keep_missing = false;
+  bool rehash = false;
+  bool follow_symlinks = false;
+  bool hidden = false;
+  int max_file_mib = 256;
+  int file_seconds = 60;
+  int file_memory_mib = 1024;
+
+  // search and ask
+  int hits = 5;
+  int passages = 4;
+  std::string legs = "both";
+  int candidates = 100;
+  int answer_tokens = 128;
+  double min_confidence = 0.5;
+  bool keep_unsupported = false;
+  bool show_prompt = false;
+  bool why = false;
+  bool baseline_only = false;
+  std::string pre_prompt = "default";
+
+  // ledger and bench
+  std::string task;
+  int limit = 20;
+  int prompt_tokens = 512;
+  int generate_tokens = 64;
+  int repetitions = 5;
+};
+
+/// What values a setting takes.
+enum class ValueKind { flag, text, list, number, decimal, choice, file, folder };
+std::string_view name_of(ValueKind kind);
+
+struct Setting {
+  std::string name;                ///< long name without dashes
+  char letter = 0;                 ///< 0: none
+  std::string value;               ///< "N", "FILE"; empty for a flag
+  std::string help;                ///< one line, lower case, no full stop
+  std::string key;                 ///< configuration key "table.key"; empty: command line only
+  std::vector<std::string> verbs;  ///< "*" for every verb
+  ValueKind kind = ValueKind::text;
+  double low = 0, high = 0;                               ///< for number and decimal
+  std::vector<std::string> choices;                       ///< for choice
+  std::function<void(Options&, const std::string&)> set;  ///< value already checked; "true"/"false" for flags
+  std::function<std::string(const Options&)> get;         ///< as text; gives the default from Options{}
+  std::string good, bad;  ///< the parse test: one value that is taken and one that is refused
+                          ///< (empty where any text is allowed)
+
+  bool serves(std::string_view verb) const;
+  std::string default_text() const { return get(Options{}); }
+};
+
+/// All settings, in the order in which help shows them.
+const std::vector<Setting>& settings();
+
+/// The settings of a verb, its own first and the ones of every verb last.
+std::vector<const Setting*> settings_of(std::string_view verb);
+
+const Setting* find_setting(std::string_view verb, std::string_view long_name);
+const Setting* find_setting(std::string_view verb, char letter);
+const Setting* find_setting_by_key(std::string_view key);
+
+/// Checks `value` against the setting's kind and range and sets it. `place` names where the value came from:
+/// "--passages" or "config.toml line 3".
+Result<void> apply(const Setting& setting, const std::string& value, const std::string& place,
+                   Options& options);
+
+}  // namespace loam::cli

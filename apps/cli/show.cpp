@@ -1,0 +1,57 @@
+#include "cli/show.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/json.h"
+
+namespace loam::cli {
+
+std::string place_of(std::string_view source, const std::optional<int>& page) {
+  return page ? fmt::format("{}, page {}", source, *page) : std::string(source);
+}
+
+double rounded_ms(double milliseconds) { return std::round(milliseconds * 10) / 10; }
+
+Json rounded(const std::optional<float>& score) {
+  if (!score) return nullptr;
+  return std::round(static_cast<double>(*score) * 1e4) / 1e4;
+}
+
+Json why_json(const Why& why) {
+  const auto rank = [](const std::optional<int>& r) { return r ? Json(*r) : Json(); };
+  return {{"bm25", rounded(why.bm25)},
+          {"cosine", rounded(why.cosine)},
+          {"rerank", rounded(why.rerank)},
+          {"bm25_rank", rank(why.bm25_rank)},
+          {"cosine_rank", rank(why.cosine_rank)}};
+}
+
+Json hit_json(const Hit& hit) {
+  return {{"source", hit.source},
+          {"page", hit.passage.page ? Json(*hit.passage.page) : Json()},
+          {"start", hit.passage.span.start},
+          {"end", hit.passage.span.end},
+          {"text", hit.passage.text},
+          {"score", std::round(static_cast<double>(hit.score) * 1e6) / 1e6},
+          {"why", why_json(hit.why)}};
+}
+
+std::string why_text(const Why& why) {
+  std::string out;
+  const auto part = [&out](std::string_view name, const std::optional<float>& score,
+                           const std::optional<int>& rank) {
+    if (!out.empty()) out += ", ";
+    out += name;
+    if (score) out += fmt::format(" {:.2f}", static_cast<double>(*score));
+    if (rank) out += fmt::format(" (rank {})", *rank);
+    if (!score && !rank) out += " -";
+  };
+  part("words", why.bm25, why.bm25_rank);
+  part("meaning", why.cosine, why.cosine_rank);
+  if (why.rerank) part("re-ranked", why.rerank, std::nullopt);
+  return out;
+}
+
+}  // namespace loam::cli

@@ -1,0 +1,333 @@
+#include "cli/verbs.h"
+
+#include <algorithm>
+
+namespace loam::cli {
+namespace {
+
+std::vector<Verb> table() {
+  const std::string start = "Getting started";
+  const std::string documents = "Your documents";
+  const std::string models = "Models";
+  const std::string program = "The program";
+  return {
+      {"doctor",
+       start,
+       "",
+       0,
+       0,
+       "what this machine can do, and what is missing",
+       "Shows processor, memory, models, document formats and sandbox, and for whatever is missing the next "
+       "step.",
+       "something that `loam ask` needs is missing",
+       {{"loam doctor", "is everything there?"}},
+       run_doctor},
+
+      {"ingest",
+       documents,
+       "PATH...",
+       0,
+       -1,
+       "read files and folders into a collection",
+       "Reads Markdown, text, HTML, CSV and PDF, and prints a verdict for each file. Files that have not "
+       "changed "
+       "are not read again; documents whose file is gone from a named folder are removed. One bad file never "
+       "stops "
+       "the rest. Ctrl-C stops between files, and what was reported is kept.",
+       "a file failed, or nothing was found to read",
+       {{"loam ingest handbook/", "read a folder, or bring it up to date"},
+        {"loam ingest -c legal contract.pdf", "one file into the collection \"legal\""},
+        {"loam ingest --show-text offer.pdf", "what Loam sees in a file"}},
+       run_ingest},
+      {"ask",
+       documents,
+       "QUESTION",
+       1,
+       1,
+       "an answer whose every citation has been checked, or honest silence",
+       "Finds passages, lets the model draft an answer, and checks each of its sentences against them: what "
+       "has no "
+       "support is not shown. Beside it stands the baseline, an answer made without a language model. When "
+       "the "
+       "documents do not hold the answer, Loam says so.",
+       "Loam abstained: the answer is not in the documents",
+       {{"loam ask \"How many days of leave do I have?\"", "ask your documents"},
+        {"loam ask --baseline-only \"Who signs the contract?\"", "without a language model"},
+        {"loam ask --show-prompt --why \"When is rent due?\"", "see the prompt and each score"}},
+       run_ask},
+      {"search",
+       documents,
+       "QUERY",
+       1,
+       1,
+       "the passages that fit best",
+       "Searches by words (BM25) and by meaning (embeddings) and fuses both lists.",
+       "nothing was found",
+       {{"loam search \"parental leave\"", "the five best passages"},
+        {"loam search -k 20 --why --json \"parental leave\"", "with scores, for a program"}},
+       run_search},
+      {"explain",
+       documents,
+       "QUESTION FILE",
+       2,
+       2,
+       "why a document was, or was not, found for a question",
+       "Follows the file's best passage through every stage of the search and says where it fell out.",
+       "the file is not among the passages shown",
+       {{"loam explain \"When is rent due?\" contract.pdf", "where does contract.pdf stand?"}},
+       run_explain},
+      {"collections list",
+       documents,
+       "",
+       0,
+       0,
+       "the collections there are",
+       "",
+       "there is none",
+       {{"loam collections", "names, documents, passages"}},
+       run_collections_list},
+      {"collections rm",
+       documents,
+       "NAME",
+       1,
+       1,
+       "remove a collection; the files themselves stay",
+       "",
+       "",
+       {{"loam collections rm legal", "forget the collection \"legal\""}},
+       run_collections_rm},
+      {"check",
+       documents,
+       "",
+       0,
+       0,
+       "is the store sound?",
+       "Checks the store file and that every passage has its text, its vector and its document.",
+       "problems were found",
+       {{"loam check", "check the store"}},
+       run_check},
+      {"ledger",
+       documents,
+       "",
+       0,
+       0,
+       "what was run, on what, with which result",
+       "",
+       "there is no run",
+       {{"loam ledger --limit 5", "the last five runs"}},
+       run_ledger},
+
+      {"models list",
+       models,
+       "",
+       0,
+       0,
+       "the models on this machine",
+       "",
+       "there is none",
+       {{"loam models", "what is installed"}, {"loam models list --all", "what could be pulled"}},
+       run_models_list},
+      {"models show",
+       models,
+       "MODEL",
+       1,
+       1,
+       "everything about one model",
+       "Takes the name of an installed model, one from the catalogue, or a GGUF file, which is checked.",
+       "",
+       {{"loam models show smollm2-135m-instruct", "licence, size, source, measured forms"}},
+       run_models_show},
+      {"models pull",
+       models,
+       "MODEL",
+       1,
+       1,
+       "bring a model onto this machine",
+       "Takes a name from `loam models list --all`, a GGUF file, or hf:ORG/REPO[:FILE]. The file is checked "
+       "by hash "
+       "and structure. A broken download is resumed by the next call.",
+       "",
+       {{"loam models pull smollm2-135m-instruct", "by name"},
+        {"loam models pull hf:ORG/REPO:FILE.gguf", "from the HuggingFace hub"}},
+       run_models_pull},
+      {"models rm",
+       models,
+       "MODEL",
+       1,
+       1,
+       "remove a model from this machine",
+       "",
+       "",
+       {{"loam models rm my-model", "free its space"}},
+       run_models_rm},
+      {"models import",
+       models,
+       "PATH",
+       1,
+       1,
+       "turn safetensors into a GGUF model, or take in a GGUF file",
+       "PATH is a folder with model.safetensors, config.json and tokenizer files, or a GGUF file.",
+       "",
+       {{"loam models import ./all-MiniLM-L6-v2", "a folder from a model hub"}},
+       run_models_import},
+      {"models quantize",
+       models,
+       "MODEL",
+       1,
+       1,
+       "a smaller form of a model, and what it costs",
+       "Writes MODEL in another weight type (--type), and measures perplexity, KL divergence and speed "
+       "against the "
+       "source on this machine.",
+       "",
+       {{"loam models quantize smollm2-135m-instruct --type q8_0", "eight bits for each weight"}},
+       run_models_quantize},
+      {"fit",
+       models,
+       "MODEL",
+       1,
+       1,
+       "will it fit in memory, and how fast will it be?",
+       "Predicts peak memory and speed before anything large is loaded.",
+       "it does not fit",
+       {{"loam fit smollm2-135m-instruct --ctx 4096 --slots 4", "four conversations of 4,096 tokens"}},
+       run_fit},
+      {"generate",
+       models,
+       "PROMPT",
+       0,
+       1,
+       "text from a model",
+       "Without PROMPT, or with -, the prompt is read from standard input. --top N shows what a language "
+       "model does: "
+       "at each step, the N most likely next tokens and their probabilities.",
+       "",
+       {{"loam generate \"Name three colours.\"", "through the chat template"},
+        {"loam generate --raw --top 5 -n 8 \"The capital of France is\"", "see each choice"}},
+       run_generate},
+      {"chat",
+       models,
+       "",
+       0,
+       0,
+       "talk with a model",
+       "Ctrl-C stops the answer and not the program. /help lists what can be typed.",
+       "",
+       {{"loam chat --system \"Answer in one sentence.\"", "with an instruction"}},
+       run_chat},
+      {"tokens encode",
+       models,
+       "TEXT",
+       0,
+       1,
+       "how a model cuts text into tokens",
+       "Without TEXT, or with -, the text is read from standard input.",
+       "",
+       {{"loam tokens encode \"Hello world\"", "number and text of each token"}},
+       run_tokens_encode},
+      {"tokens decode",
+       models,
+       "NUMBER...",
+       1,
+       -1,
+       "the text of token numbers",
+       "",
+       "",
+       {{"loam tokens decode 19556 905", "back to text"}},
+       run_tokens_decode},
+      {"bench engine",
+       models,
+       "",
+       0,
+       0,
+       "measure prompt and answer speed of a model",
+       "",
+       "",
+       {{"loam bench engine", "tokens per second on this machine"}},
+       run_bench_engine},
+
+      {"settings",
+       program,
+       "",
+       0,
+       0,
+       "every setting, its value now and where it came from",
+       "With --json: a JSON schema of the settings file.",
+       "",
+       {{"loam settings", "what is in force"}, {"loam settings --json", "the schema"}},
+       run_settings},
+      {"completion",
+       program,
+       "SHELL",
+       1,
+       1,
+       "completion script for bash, zsh or fish",
+       "",
+       "",
+       {{"source <(loam completion bash)", "for this shell"}},
+       run_completion},
+      {"man",
+       program,
+       "",
+       0,
+       0,
+       "the manual page, in roff",
+       "",
+       "",
+       {{"loam man | man -l -", "read it"}},
+       run_man},
+      {"version", program, "", 0, 0, "the version of the program", "", "", {}, run_version},
+      {"help",
+       program,
+       "VERB...",
+       0,
+       2,
+       "help for the program or one verb",
+       "",
+       "",
+       {{"loam help ask", "the same as loam ask --help"}},
+       run_help},
+  };
+}
+
+std::string first_word(const std::string& name) { return name.substr(0, name.find(' ')); }
+}  // namespace
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> all = table();
+  return all;
+}
+
+const Verb* find_verb(std::string_view name) {
+  const auto& all = verbs();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Verb& v) { return v.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> verb_words() {
+  std::vector<std::string> words;
+  for (const Verb& v : verbs()) {
+    if (v.group.empty()) continue;
+    const std::string word = first_word(v.name);
+    if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+  }
+  return words;
+}
+
+std::vector<std::string> sub_verbs(std::string_view word) {
+  std::vector<std::string> seconds;
+  for (const Verb& v : verbs()) {
+    const std::size_t space = v.name.find(' ');
+    if (space != std::string::npos && std::string_view(v.name).substr(0, space) == word) {
+      seconds.push_back(v.name.substr(space + 1));
+    }
+  }
+  return seconds;
+}
+
+const Verb* bare_verb(std::string_view word) {
+  if (const Verb* exact = find_verb(word)) return exact;
+  return find_verb(std::string(word) + " list");
+}
+
+}  // namespace loam::cli
