@@ -13,10 +13,10 @@ namespace loam::answer {
 /// Evidence for one claim.
 struct Support {
   bool supported = false;
-  std::size_t hit = 0;    ///< index of the passage
-  Span span;              ///< bytes of the document's text that carry the claim
-  float overlap = 0;      ///< share of the claim's content words found there, 0..1
-  std::string why_not;    ///< when not supported: the first rule that failed, in plain words
+  std::size_t hit = 0;  ///< index of the passage
+  Span span;            ///< bytes of the document's text that carry the claim
+  float overlap = 0;    ///< share of the claim's content words found there, 0..1
+  std::string why_not;  ///< when not supported: the first rule that failed, in plain words
 };
 
 /// A claim is supported by a span when its numbers, dates, units, names and negations all occur in the span

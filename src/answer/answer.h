@@ -18,7 +18,7 @@ namespace loam::answer {
 struct AskOptions {
   int passages_shown = 4;
   int answer_tokens = 128;
-  float min_confidence = 0.5F;  ///< below it Loam abstains; see bench/README.md for the run that chose it
+  float min_confidence = 0.5F;    ///< below it Loam abstains; see bench/README.md for the run that chose it
   bool keep_unsupported = false;  ///< show unsupported sentences, marked, instead of dropping them
   bool use_model = true;          ///< false: the extractive baseline alone
   retrieve::RetrieveOptions retrieve;
@@ -44,14 +44,14 @@ struct Timings {
 struct Answer {
   std::optional<std::string> text;  ///< empty when abstained
   bool abstained = false;
-  std::string reason;               ///< "", "no_passage", "low_confidence", "not_supported", "empty_collection"
+  std::string reason;  ///< "", "no_passage", "low_confidence", "not_supported", "empty_collection"
   float confidence = 0;
   AnswerFrom from = AnswerFrom::nobody;
   std::vector<AnswerSentence> sentences;
   std::vector<Citation> citations;
-  std::string baseline_text;                 ///< the answer without an LLM, always computed
+  std::string baseline_text;  ///< the answer without an LLM, always computed
   std::vector<Citation> baseline_citations;
-  std::string draft;                         ///< what the model wrote, before checking
+  std::string draft;  ///< what the model wrote, before checking
   prompt::Prompt prompt;
   std::string model;
   Timings timings;
@@ -61,7 +61,7 @@ struct Answer {
 /// `engine` may be null: then the baseline answers. Fails only for faults (store, engine, context too small);
 /// not knowing is Answer::abstained.
 Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, engine::Engine* engine,
-                   const std::string& question, const AskOptions& options, const engine::TextSink& on_draft = {},
-                   std::stop_token stop = {});
+                   const std::string& question, const AskOptions& options,
+                   const engine::TextSink& on_draft = {}, std::stop_token stop = {});
 
 }  // namespace loam::answer
