@@ -33,6 +33,7 @@ function(loam_add_rooms layers_file)
       else()
         target_link_libraries(loam_${room} PRIVATE ${loam_room_foreign_${room}})
       endif()
+      include(${CMAKE_SOURCE_DIR}/src/${room}/room.cmake OPTIONAL)  # what only this room needs, e.g. generated data
     endif()
   endforeach()
   set(LOAM_ROOMS ${rooms} PARENT_SCOPE)

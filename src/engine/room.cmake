@@ -1,0 +1,6 @@
+# The catalogue is built into the program: models.toml becomes a raw string in a generated header.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/engine/models.toml)
+file(READ ${CMAKE_SOURCE_DIR}/src/engine/models.toml loam_models_toml)
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/loam_engine/models_toml.inc
+  CONTENT "R\"models_toml(@loam_models_toml@)models_toml\"\n" @ONLY)
+target_include_directories(loam_engine PRIVATE ${CMAKE_BINARY_DIR}/generated/loam_engine)
