@@ -28,7 +28,8 @@ inline constexpr int kCutterVersion = 1;
 /// Every non-blank byte of the text that is not a heading's mark-up lies in at least one passage; each
 /// passage's text is exactly the document's bytes in its span; none exceeds max_tokens. A single word longer
 /// than that is split between code points. An empty document gives no passages.
-Result<std::vector<Passage>> cut(const Document& document, const TokenCounter& count_tokens, const CutOptions& options);
+Result<std::vector<Passage>> cut(const Document& document, const TokenCounter& count_tokens,
+                                 const CutOptions& options);
 
 /// Sentence spans of a text, in order, without surrounding white space. Knows abbreviations, decimal points,
 /// initials, list numbers, quotes and brackets; a line break between list items or table rows ends one.
