@@ -17,8 +17,8 @@ namespace loam::index {
 /// stop words unless nothing else is left. Order kept, duplicates dropped.
 std::vector<std::string> query_terms(std::string_view query);
 
-/// Both legs over one collection. Loads the vectors at open and again when the collection's generation
-/// changes. One thread at a time.
+/// Both legs over one collection. Loads the vectors at the first dense query and again when the generation
+/// changes (4 bytes a component). One thread at a time.
 class Index {
  public:
   static Result<std::unique_ptr<Index>> open(store::Store& store, CollectionId collection);
