@@ -73,9 +73,9 @@ def tiny_pdf(pages, encrypted=False):
 
 
 def at_pointer(document, pointer):
-    """RFC 6901, and a last part `length` for the length of an array, object or text."""
+    """RFC 6901, with "/" for the whole document and a last part `length` for the length of a list, object or text."""
     value = document
-    for part in pointer.split("/")[1:]:
+    for part in [] if pointer == "/" else pointer.split("/")[1:]:
         part = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, list):
             if part == "length":

@@ -1,0 +1,12 @@
+file leave_policy.md:
+    # Leave policy
+
+    ## Annual leave
+    Full-time employees have 27 days of annual leave a year. Unused leave expires on 31 March of the next year.
+
+    ## Parental leave
+    The other parent gets 8 weeks of paid parental leave. It must be announced 3 months before it begins.
+
+ingest leave_policy.md
+run loam ask --json --baseline-only --min-confidence 1 "How long is the leave?"
+expect withheld

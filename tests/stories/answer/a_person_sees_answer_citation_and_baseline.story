@@ -1,0 +1,19 @@
+file leave_policy.md:
+    # Leave policy
+
+    ## Annual leave
+    Full-time employees have 27 days of annual leave a year. Unused leave expires on 31 March of the next year.
+
+    ## Parental leave
+    The other parent gets 8 weeks of paid parental leave. It must be announced 3 months before it begins.
+
+ingest leave_policy.md
+run loam ask "How many days of annual leave do full-time employees have?"
+expect exit 0
+expect out contains [1] leave_policy.md
+expect out contains 27 days
+expect out contains Answer
+expect out contains Baseline
+expect out contains Confidence
+expect out columns 80
+expect err empty

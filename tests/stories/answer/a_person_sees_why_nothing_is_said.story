@@ -1,0 +1,14 @@
+file leave_policy.md:
+    # Leave policy
+
+    ## Annual leave
+    Full-time employees have 27 days of annual leave a year. Unused leave expires on 31 March of the next year.
+
+    ## Parental leave
+    The other parent gets 8 weeks of paid parental leave. It must be announced 3 months before it begins.
+
+ingest leave_policy.md
+run loam ask "What does parking cost?"
+expect exit 1
+expect out contains Not in your documents.
+expect out columns 80

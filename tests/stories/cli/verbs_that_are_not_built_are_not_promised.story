@@ -1,0 +1,6 @@
+run loam --help
+expect out lacks serve
+expect out lacks classify
+expect out lacks train
+run loam serve
+expect exit 2

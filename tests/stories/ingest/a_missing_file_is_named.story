@@ -1,0 +1,3 @@
+run loam ingest nosuch.md
+expect exit 2
+expect err contains nosuch.md
