@@ -219,7 +219,7 @@ TEST_F(RetrieverTest, new_and_removed_documents_are_seen_by_an_open_retriever) {
   const auto row = store_->find_document(collection_, "canteen.md");
   ASSERT_TRUE(row && row->has_value());
   ASSERT_TRUE(store_->remove_document((*row)->id));
-  EXPECT_THAT(sources_of(*retriever().find("canteen soup", 10)), Not(Contains("canteen.md")));
+  EXPECT_THAT(sources_of(*retriever().find("canteen soup", 10)), ::testing::Not(Contains("canteen.md")));
 }
 
 // proves P-RET-04
