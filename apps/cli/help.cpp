@@ -84,7 +84,7 @@ std::string program_help(const Terminal& terminal) {
 }
 
 std::string verb_help(const Verb& verb, const Terminal& terminal) {
-  std::string out = wrap(verb.summary, terminal.width()) + "\n\n";
+  std::string out = wrap(verb.summary + (verb.summary.ends_with('?') ? "" : "."), terminal.width()) + "\n\n";
   out[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(out[0])));
   out += terminal.paint(Style::bold, "Usage:") + fmt::format(" loam {}", verb.name);
   if (!verb.arguments.empty()) {

@@ -129,7 +129,7 @@ std::vector<Setting> table() {
              "ask.answer_tokens", {"ask"}),
       text(ValueKind::text, "pre-prompt", 0, "NAME",
            "the instructions that open the prompt (HOME/prompts/NAME.txt)", &Options::pre_prompt,
-           "ask.pre_prompt", {"ask"}, "default"),
+           "ask.pre_prompt", {"ask"}, "brief"),
       // What is read
       text(file, "show-text", 0, "FILE", "print the text that is extracted from FILE, and ingest nothing",
            &Options::show_text, "", {"ingest"}, "offer.pdf"),
@@ -189,7 +189,7 @@ std::vector<Setting> table() {
       number("ctx", 0, "context in tokens, prompt and answer together (0: all the model has)",
              &Options::context, 0, 10000000, "engine.context",
              {"generate", "chat", "ask", "fit", "bench engine"}),
-      choice("kv-type", "TYPE", "precision of the context cache; q8_0 halves its memory", &Options::kv_type,
+      choice("kv-type", "TYPE", "precision of the context cache (q8_0 halves its memory)", &Options::kv_type,
              "engine.kv_type", {"generate", "chat", "ask", "fit", "bench engine"},
              {"f16", "bf16", "f32", "q8_0", "q4_0"}),
       number("slots", 0, "conversations held at the same time", &Options::slots, 1, 1024, "", {"fit"}),
@@ -232,8 +232,8 @@ std::vector<Setting> table() {
       flag("quiet", 'q', "say only results and errors", &Options::quiet, "output.quiet", kEverywhere),
       flag("verbose", 'v', "say what is being done, on stderr", &Options::verbose, "output.verbose",
            kEverywhere),
-      choice("color", "WHEN", "colours: auto, always or never (NO_COLOR is honoured)", &Options::color,
-             "output.color", kEverywhere, {"auto", "always", "never"}),
+      choice("color", "WHEN", "when to use colours (NO_COLOR is honoured)", &Options::color, "output.color",
+             kEverywhere, {"auto", "always", "never"}),
       flag("help", 'h', "show help", &Options::help, "", kEverywhere),
   };
 }

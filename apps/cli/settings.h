@@ -80,7 +80,7 @@ struct Options {
   bool show_prompt = false;
   bool why = false;
   bool baseline_only = false;
-  std::string pre_prompt = "default";
+  std::string pre_prompt = "grounded";
 
   // ledger and bench
   std::string task;

@@ -323,8 +323,18 @@ std::string Table::text(const Terminal& terminal, std::string_view indent) const
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i]));
   }
-  std::size_t total = indent.size() + 2 * (widths.size() - 1);
-  for (const std::size_t w : widths) total += w;
+  // A column that says nothing below its heading is left out.
+  std::vector<bool> shown(columns_.size(), false);
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    const bool is_heading = r == 0 && rows_.size() > 1 && styles_[0] == Style::bold;
+    for (std::size_t i = 0; i < widths.size() && !is_heading; ++i)
+      shown[i] = shown[i] || !rows_[r][i].empty();
+  }
+  std::size_t total = indent.size();
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    if (!shown[i]) widths[i] = 0;
+    if (shown[i]) total += widths[i] + (total > indent.size() ? 2 : 0);
+  }
   if (total > terminal.width()) {
     auto widest = std::max_element(widths.begin(), widths.end());
     const std::size_t over = total - terminal.width();
@@ -334,9 +344,10 @@ std::string Table::text(const Terminal& terminal, std::string_view indent) const
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     std::string line;
     for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (!shown[i]) continue;
       const std::string cell = shorten(rows_[r][i], widths[i]);
       const std::string pad(widths[i] - std::min(widths[i], display_width(cell)), ' ');
-      if (i > 0) line += "  ";
+      if (!line.empty()) line += "  ";
       line += columns_[i] == Align::right ? pad + cell : cell + pad;
     }
     while (!line.empty() && line.back() == ' ') line.pop_back();

@@ -1,3 +1,4 @@
+# proves P-CLI-05
 file notes.md: The spare key lies in the \x1b[31mblue\x1b[0m cabinet.
 ingest notes.md
 shell loam ask --baseline-only "Where does the spare key lie?" | od -c

@@ -1,4 +1,4 @@
-# proves P-CLI-01: what is not in the documents is not answered.
+# proves P-CLI-01: silence is status 1, and has a reason.
 file leave_policy.md:
     # Leave policy
 

@@ -1,3 +1,4 @@
+# proves P-CLI-07
 file a.md: The annual leave is 27 days.
 run loam ingest --json --verbose a.md
 expect exit 0
