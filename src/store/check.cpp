@@ -47,14 +47,20 @@ Result<std::vector<std::string>> SqliteStore::check() {
     return error.kind == Kind::bad_data || error.kind == Kind::our_bug;
   };
 
-  for (const char* pragma : {"PRAGMA integrity_check(100)", "PRAGMA foreign_key_check"}) {
-    auto statement = database_->prepare(pragma);
+  {
+    auto statement = database_->prepare("PRAGMA integrity_check(100)");
     while (statement.next()) {
-      if (const std::string line = statement.text(0); line != "ok") note(std::string(pragma) + ": " + line);
+      if (const std::string line = statement.text(0); line != "ok") note("the file: " + line);
     }
-    if (auto bad = statement.failure(); bad && !note_failure(pragma, *bad)) return *bad;
+    if (auto bad = statement.failure(); bad && !note_failure("the file", *bad)) return *bad;
   }
   if (!problems.empty()) return problems;  // what follows would only repeat it
+  {
+    auto statement = database_->prepare("PRAGMA foreign_key_check");
+    while (statement.next())
+      note("a row of " + statement.text(0) + " belongs to nothing: " + statement.text(1));
+    if (auto bad = statement.failure(); bad && !note_failure("foreign keys", *bad)) return *bad;
+  }
 
   for (const Invariant& invariant : kInvariants) {
     auto statement = database_->prepare(invariant.sql);

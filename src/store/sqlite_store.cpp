@@ -35,6 +35,13 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& file, St
     return Error{Kind::bad_request, file.string(), "the store must be a file, and this is none",
                  "name another file"};
   }
+  // SQLite takes a file of a few bytes for an empty one and would write over it.
+  constexpr std::uintmax_t kSmallestDatabase = 512;
+  const std::uintmax_t size = std::filesystem::exists(status) ? std::filesystem::file_size(file, failed) : 0;
+  if (!failed && size > 0 && size < kSmallestDatabase) {
+    return Error{Kind::bad_data, file.string(), "this is not a Loam store",
+                 "name another folder with --home"};
+  }
   auto database = Database::open(file, options);
   if (!database) return database.error();
   if (auto ready = prepare_schema(**database, options, logger); !ready) return ready.error();
