@@ -92,7 +92,7 @@ def includes_obey_the_map_of_rooms():
         top = parts[0] if parts[0] in ("apps", "tests", "bench", "fuzz") else parts[1] if parts[0] == "src" else None
         if top is None:
             continue
-        is_test = path.name.endswith("_test.cpp") or "_test_" in path.name or path.name.startswith("test_") or top == "tests"
+        is_test = path.name.endswith("_test.cpp") or "_test_" in path.name or path.name.startswith("test_") or {"tests", "testing"} & set(parts)
         if parts[0] == "src" and top not in rooms:
             found(name(path), f"{top} is not a room of src/layers.txt")
             continue
@@ -125,7 +125,7 @@ def rooms_do_not_print_or_exit():
               (r"\b(secure_)?getenv\s*\(|\benviron\b", "reads the environment"),
               (r"(?<![\w.>_])(std::)?(exit|quick_exit)\s*\(", "exits")]
     for path in tracked(*CODE):
-        if not name(path).startswith("src/") or path.name.endswith("_test.cpp"):
+        if not name(path).startswith("src/") or path.name.endswith("_test.cpp") or "testing" in path.parts:
             continue
         for number, line in enumerate(without_comments_and_strings(text(path)).splitlines(), 1):
             for pattern, what in banned:
