@@ -1,0 +1,282 @@
+// The story of one question, top to bottom.
+#include <algorithm>
+#include <unordered_set>
+
+#include "answer/align.h"
+#include "answer/answer.h"
+#include "answer/draft.h"
+#include "base/clock.h"
+#include "baseline/features.h"
+#include "baseline/words.h"
+
+namespace loam::answer {
+namespace {
+
+constexpr int kBaselinePassages = 5;  // as in the run that fitted the baseline (bench/baseline/README.md)
+
+// A checked sentence of the model must speak of the question at least half as much as the baseline's best
+// one; otherwise it is true but beside the point.
+constexpr float kRelevanceShare = 0.5F;
+
+struct Terms {
+  std::vector<std::string> words;
+  std::vector<float> idf;
+};
+
+Result<Terms> terms_of(retrieve::Retriever& retriever, const std::string& question) {
+  Terms terms;
+  for (const baseline::Word& word : baseline::words_of(question)) {
+    if (!word.stop && std::find(terms.words.begin(), terms.words.end(), word.lower) == terms.words.end()) {
+      terms.words.push_back(word.lower);
+    }
+  }
+  if (terms.words.empty()) return terms;
+  Result<std::vector<float>> idf = retriever.idf(terms.words);
+  if (!idf) return idf.error();
+  terms.idf = std::move(*idf);
+  return terms;
+}
+
+/// Gives each cited span one number, in order of first use.
+class Citations {
+ public:
+  /// Nothing when the span is not inside the passage: then there is nothing to quote.
+  std::optional<int> cite(const Hit& hit, Span span) {
+    if (span.empty() || !hit.passage.span.contains(span)) return std::nullopt;
+    for (const Citation& known : list_) {
+      if (known.document == hit.passage.document && known.source == hit.source && known.span == span)
+        return known.id;
+    }
+    Citation citation;
+    citation.id = static_cast<int>(list_.size()) + 1;
+    citation.document = hit.passage.document;
+    citation.passage = hit.passage.id;
+    citation.source = hit.source;
+    citation.page = hit.passage.page;
+    citation.span = span;
+    const Span local = {span.start - hit.passage.span.start, span.end - hit.passage.span.start};
+    citation.quote = std::string(slice(hit.passage.text, local));
+    citation.why = hit.why;
+    list_.push_back(std::move(citation));
+    return list_.back().id;
+  }
+  std::vector<Citation> take() { return std::move(list_); }
+
+ private:
+  std::vector<Citation> list_;
+};
+
+std::string join(const std::vector<AnswerSentence>& sentences) {
+  std::string text;
+  for (const AnswerSentence& sentence : sentences) {
+    if (sentence.supported) text += (text.empty() ? "" : " ") + sentence.text;
+  }
+  return text;
+}
+
+/// Sentences that were found, not written: each carries itself.
+std::vector<AnswerSentence> extracted(const baseline::ExtractiveAnswer& found, const std::vector<Hit>& hits,
+                                      std::vector<Citation>& cited) {
+  std::vector<AnswerSentence> sentences;
+  Citations citations;
+  for (const baseline::ScoredSentence& sentence : found.sentences) {
+    const std::optional<int> id = citations.cite(hits[sentence.hit], sentence.span);
+    if (id) sentences.push_back({on_one_line(sentence.text), true, {*id}, ""});
+  }
+  cited = citations.take();
+  return sentences;
+}
+
+struct Checked {
+  std::vector<AnswerSentence> sentences;  ///< of the draft, supported or not
+  std::vector<Citation> citations;
+  bool any_supported = false;
+};
+
+bool starts_with_pronoun(std::string_view text) {
+  static const std::unordered_set<std::string_view> kWords = {
+      "it", "they", "he", "she", "its", "their", "his", "her", "this", "these", "those", "such"};
+  const std::vector<baseline::Word> words = baseline::words_of(text.substr(0, 80));
+  return !words.empty() && kWords.contains(words.front().lower);
+}
+
+/// Aligns each sentence of the draft with the shown passages.
+Checked check(const std::vector<std::string>& draft, const std::vector<Hit>& shown) {
+  Checked checked;
+  Citations citations;
+  std::optional<std::size_t> previous_hit;  // whom "it" means: the subject of the sentence before
+  for (const std::string& text : draft) {
+    const Support support = align(text, shown);
+    AnswerSentence sentence{text, support.supported, {}, support.why_not};
+    if (support.supported && starts_with_pronoun(text) && previous_hit != support.hit) {
+      sentence.supported = false;
+      sentence.why_not = "it is not clear of whom it speaks";
+    }
+    const std::optional<int> id =
+        sentence.supported ? citations.cite(shown[support.hit], support.span) : std::nullopt;
+    if (id) {
+      sentence.citations = {*id};
+      previous_hit = support.hit;
+      checked.any_supported = true;
+    } else {
+      sentence.supported = false;
+      previous_hit.reset();
+    }
+    checked.sentences.push_back(std::move(sentence));
+  }
+  checked.citations = citations.take();
+  return checked;
+}
+
+/// Share of the question's terms, by idf, that a text holds.
+float relevance(const baseline::Question& question, std::string_view text) {
+  std::unordered_set<std::string> stems;
+  for (const baseline::Word& word : baseline::words_of(text)) stems.insert(word.stem);
+  float found = 0, all = 0;
+  for (std::size_t i = 0; i < question.stems.size(); ++i) {
+    all += question.idf[i];
+    if (stems.contains(question.stems[i])) found += question.idf[i];
+  }
+  return all > 0 ? found / all : 0.0F;
+}
+
+/// Whether the checked sentences answer this question about as well as the baseline does.
+bool answers(const Checked& checked, const baseline::ExtractiveAnswer& found,
+             const baseline::Question& question) {
+  if (!checked.any_supported) return false;
+  if (found.sentences.empty()) return true;
+  std::string said;
+  for (const AnswerSentence& sentence : checked.sentences) {
+    if (sentence.supported) said += sentence.text + "\n";
+  }
+  std::string evidence = said;
+  for (const Citation& citation : checked.citations) evidence += citation.quote + "\n";
+  const baseline::ScoredSentence& best = found.sentences.front();
+  if (relevance(question, evidence) < kRelevanceShare * relevance(question, best.text)) return false;
+  return baseline::holds_answer_of(question.type, said, question.text) ||
+         !baseline::holds_answer_of(question.type, best.text, question.text);
+}
+
+Answer& abstain(Answer& answer, std::string reason) {
+  answer.abstained = true;
+  answer.reason = std::move(reason);
+  answer.from = AnswerFrom::nobody;
+  answer.text.reset();
+  return answer;
+}
+
+/// Lets the model draft an answer from the passages.
+Result<void> draft(Answer& answer, engine::Engine& engine, const std::vector<Hit>& shown,
+                   const std::string& question, const AskOptions& options, const engine::TextSink& on_draft,
+                   std::stop_token stop, bool& cut_off) {
+  const prompt::Budget budget{engine.context_tokens(), options.answer_tokens};
+  Result<prompt::Prompt> built =
+      prompt::build(engine, options.pre_prompt, options.memory, shown, question, budget);
+  if (!built) return built.error();
+  answer.prompt = std::move(*built);
+  if (answer.prompt.shown.empty()) return done();  // not one passage fits: nothing could be checked
+  engine::GenerateRequest request;
+  request.messages = answer.prompt.messages;
+  request.max_tokens = options.answer_tokens;
+  request.sampling = options.sampling;
+  Result<engine::Draft> written = engine.generate(request, on_draft, std::move(stop));
+  if (!written) return written.error();
+  answer.draft = std::move(written->text);
+  answer.usage = written->usage;
+  answer.timings.prefill_ms = written->usage.prefill_ms;
+  answer.timings.decode_ms = written->usage.decode_ms;
+  cut_off = written->finish != engine::FinishReason::stop;
+  return done();
+}
+
+}  // namespace
+
+Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, engine::Engine* engine,
+                   const std::string& question, const AskOptions& options, const engine::TextSink& on_draft,
+                   std::stop_token stop) {
+  const Stopwatch total;
+  Answer answer;
+  const auto finish = [&]() -> Result<Answer> {
+    answer.timings.total_ms = total.milliseconds();
+    return std::move(answer);
+  };
+  if (baseline::words_of(question).empty()) {
+    return Error{Kind::bad_request, "question", "the question has no words",
+                 "ask, for example: loam ask \"What is the notice period?\""};
+  }
+  if (options.passages_shown < 1 || options.answer_tokens < 1) {
+    return Error{Kind::bad_request, "options", "passages shown and answer tokens must be at least 1",
+                 "raise them"};
+  }
+  const bool with_model = engine != nullptr && options.use_model;
+  if (with_model) answer.model = engine->model_name();
+
+  // Find passages.
+  const Stopwatch retrieving;
+  Result<std::vector<Hit>> hits =
+      retriever.find(question, std::max(options.passages_shown, kBaselinePassages), options.retrieve);
+  if (!hits) return hits.error();
+  answer.timings.retrieve_ms = retrieving.milliseconds();
+  if (hits->empty()) {
+    // The dense leg always finds something, unless there is nothing.
+    abstain(answer,
+            options.retrieve.legs == retrieve::Legs::lexical_only ? "no_passage" : "empty_collection");
+    return finish();
+  }
+
+  // The answer without a model, and how sure we are that there is one.
+  Result<Terms> terms = terms_of(retriever, question);
+  if (!terms) return terms.error();
+  const Result<baseline::ExtractiveAnswer> found =
+      baseline::answer(embedder, question, *hits, terms->words, terms->idf);
+  if (!found) return found.error();
+  answer.confidence = found->confidence;
+  std::vector<AnswerSentence> quoted = extracted(*found, *hits, answer.baseline_citations);
+  answer.baseline_text = join(quoted);
+  if (found->sentences.empty()) {
+    abstain(answer, "no_passage");
+    return finish();
+  }
+  if (found->confidence < options.min_confidence) {
+    abstain(answer, "low_confidence");
+    return finish();
+  }
+
+  // The model's draft, sentence by sentence held against the passages it saw.
+  if (with_model) {
+    const std::size_t count = std::min(hits->size(), static_cast<std::size_t>(options.passages_shown));
+    const std::vector<Hit> best(hits->begin(), hits->begin() + static_cast<std::ptrdiff_t>(count));
+    bool cut_off = false;
+    const Result<void> drafted =
+        draft(answer, *engine, best, question, options, on_draft, std::move(stop), cut_off);
+    if (!drafted) return drafted.error();
+    Checked checked = check(sentences_of_draft(answer.draft, question, cut_off), answer.prompt.shown);
+    const baseline::Question read = baseline::read_question(question, terms->words, terms->idf);
+    const bool good = answers(checked, *found, read);
+    if (good) {
+      answer.from = AnswerFrom::model;
+      answer.citations = std::move(checked.citations);
+    }
+    for (AnswerSentence& sentence : checked.sentences) {
+      if (sentence.supported ? good : options.keep_unsupported)
+        answer.sentences.push_back(std::move(sentence));
+    }
+    if (good) {
+      answer.text = join(answer.sentences);
+      return finish();
+    }
+  }
+
+  // No draft, or none that holds: the sentences that were found are the answer.
+  if (quoted.empty()) {
+    abstain(answer, "not_supported");
+    return finish();
+  }
+  answer.from = AnswerFrom::baseline;
+  answer.text = answer.baseline_text;
+  answer.citations = answer.baseline_citations;
+  answer.sentences.insert(answer.sentences.begin(), quoted.begin(), quoted.end());
+  return finish();
+}
+
+}  // namespace loam::answer
