@@ -49,6 +49,9 @@ Result<SpeedReport> measure_speed(LocalModel& model, const SpeedOptions& options
   if (auto checked = check_options(options); !checked) {
     return checked.error();
   }
+  if (auto whole = require_weights(model); !whole) {
+    return whole.error();
+  }
   LlamaLogScope log(logger);
   const LocalModel::Impl& impl = model.impl();
   // llama-bench's own settings: batch 2048, its flags where they are asked for, one thread pool for both

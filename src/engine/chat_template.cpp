@@ -86,6 +86,16 @@ bool same_own_text(const std::vector<PromptPart>& a, const std::vector<PromptPar
   });
 }
 
+/// The one line of the renderer's report that says why.
+std::string reason_in(std::string_view report) {
+  for (const std::string_view mark : {std::string_view("Error: "), std::string_view("Jinja Exception: ")}) {
+    if (const std::size_t at = report.rfind(mark); at != std::string_view::npos) {
+      report.remove_prefix(at + mark.size());
+    }
+  }
+  return std::string(report.substr(0, report.find('\n')));
+}
+
 jinja::value text_value(const std::string& text, bool outside) {
   auto value = jinja::mk_val<jinja::value_string>(text);
   if (outside) {
@@ -147,10 +157,14 @@ struct ChatTemplate::State {
       return parts;
     } catch (const std::exception& failure) {
       // raise_exception() of the template itself: "Conversation roles must alternate", and the like.
-      std::string why = failure.what();
-      why = why.substr(0, why.find('\n'));
-      return Error{Kind::bad_request, place, "the chat template refuses these messages: " + why,
+      return Error{Kind::bad_request, place,
+                   "the chat template refuses these messages: " + reason_in(failure.what()),
                    "check the order and the roles of the messages"};
+    } catch (...) {
+      // The renderer's break and continue signals are no std::exception, and leave a template outside of a
+      // loop.
+      return Error{Kind::bad_data, place, "the chat template leaves a loop that it is not in",
+                   "import the model with another chat template"};
     }
   }
 };
@@ -169,9 +183,10 @@ Result<ChatTemplate> ChatTemplate::parse(const std::string& source, std::string 
     return ChatTemplate(std::make_unique<State>(
         State{common_chat_template(source, std::move(bos_text), std::move(eos_text)), std::move(place)}));
   } catch (const std::exception& failure) {
-    std::string why = failure.what();
-    why = why.substr(0, why.find('\n'));
-    return Error{Kind::bad_data, place, "the chat template cannot be read: " + why,
+    return Error{Kind::bad_data, place, "the chat template cannot be read: " + reason_in(failure.what()),
+                 "import the model with another chat template"};
+  } catch (...) {
+    return Error{Kind::bad_data, place, "the chat template leaves a loop that it is not in",
                  "import the model with another chat template"};
   }
 }

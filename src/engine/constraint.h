@@ -1,6 +1,8 @@
 // Grammars (GBNF) and JSON schemas that an answer must follow, checked before llama.cpp sees them.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,8 @@ namespace loam::engine {
 inline constexpr std::size_t kLargestGrammarBytes = 256 * 1024;
 inline constexpr int kDeepestGrammarGroup = 64;
 inline constexpr int kMostGrammarRules = 4000;
+inline constexpr std::uint64_t kMostGrammarElements =
+    200'000;  ///< after {m,n} is written out, as llama.cpp does
 inline constexpr std::size_t kLargestSchemaBytes = 64 * 1024;
 inline constexpr int kDeepestSchema = 32;
 inline constexpr int kMostProperties = 200;         ///< per object

@@ -36,6 +36,7 @@ struct LocalModel::Impl {
   std::string fingerprint;
   std::string description;
   GgufSummary summary;
+  Load load = Load::weights;
   std::vector<SpecialToken> control_tokens;  ///< longest text first
   std::mutex adapters_mutex;                 ///< loading an adapter changes the list that the model keeps
 };
@@ -45,6 +46,9 @@ ggml_type ggml_type_of(KvType type);
 
 /// `requested`, or one per physical core when it is 0.
 int thread_count(int requested);
+
+/// Fails with bad_request when only the vocabulary was loaded.
+Result<void> require_weights(const LocalModel& model);
 
 /// Threads that stay alive between calls, as llama-bench uses them.
 ThreadpoolPtr make_threadpool(int threads);

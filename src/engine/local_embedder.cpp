@@ -111,6 +111,9 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::open(const std::filesystem
 
 Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::open(std::shared_ptr<LocalModel> model,
                                                            LocalEmbedderOptions options, Logger& logger) {
+  if (auto whole = require_weights(*model); !whole) {
+    return whole.error();
+  }
   const GgufSummary& summary = model->impl().summary;
   const int trained = model->trained_context_tokens();
   const int stated = summary.embedding_max_tokens > 0 ? summary.embedding_max_tokens : trained;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/utf8.h"
+#include "engine/adapter_check.h"
 #include "engine/local_engine_impl.h"
 #include "engine/token_picker.h"
 #include "llama-ext.h"  // llama_get_memory_breakdown: the only way to see what a context really holds
@@ -125,7 +126,7 @@ Result<void> LocalEngine::Impl::load_adapters(const std::vector<Adapter>& wanted
     if (!std::isfinite(adapter.scale) || std::abs(adapter.scale) > 1000.0F) {
       return Error{Kind::bad_request, place, "the scale must be a number from -1000 to 1000", "use 1"};
     }
-    if (auto checked = check_gguf(adapter.file); !checked) {
+    if (auto checked = check_adapter(adapter.file, model->architecture()); !checked) {
       return checked.error();
     }
     LlamaLogScope log(*logger);
@@ -138,11 +139,6 @@ Result<void> LocalEngine::Impl::load_adapters(const std::vector<Adapter>& wanted
     if (!loaded.back()) {
       return Error{Kind::bad_data, place, log.last_error("llama.cpp could not load the adapter"),
                    "check that it was trained on " + model->name()};
-    }
-    if (llama_adapter_get_alora_n_invocation_tokens(loaded.back().get()) > 0) {
-      return Error{Kind::bad_data, place,
-                   "an adapter with invocation tokens (activated LoRA) is not supported",
-                   "use a plain LoRA adapter"};
     }
   }
   adapters = std::move(loaded);
@@ -247,6 +243,9 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::open(std::shared_ptr<LocalMode
                                                        LocalEngineOptions options, Logger& logger) {
   if (auto checked = check_options(options); !checked) {
     return checked.error();
+  }
+  if (auto whole = require_weights(*model); !whole) {
+    return whole.error();
   }
   llama_model* handle = model->impl().model.get();
   const Error no_chat{Kind::bad_request, model->name(),

@@ -87,6 +87,14 @@ int thread_count(int requested) {
   return std::clamp(requested > 0 ? requested : common_cpu_get_num_math(), 1, kMostThreads);
 }
 
+Result<void> require_weights(const LocalModel& model) {
+  if (model.impl().load == Load::vocabulary_only) {
+    return Error{Kind::bad_request, model.name(), "only its vocabulary was loaded",
+                 "open it with its weights"};
+  }
+  return done();
+}
+
 ThreadpoolPtr make_threadpool(int threads) {
   ggml_threadpool_params params = ggml_threadpool_params_default(threads);
   return ThreadpoolPtr(ggml_threadpool_new(&params));
@@ -288,6 +296,7 @@ Result<std::shared_ptr<LocalModel>> LocalModel::open(const std::filesystem::path
   }
   impl->vocabulary = llama_model_get_vocab(impl->model.get());
   impl->logger = &logger;
+  impl->load = options.load;
   impl->file = gguf;
   impl->name = model_name_of(gguf);
   impl->fingerprint = *std::move(fingerprint);

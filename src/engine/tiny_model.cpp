@@ -217,9 +217,9 @@ Result<void> write_tiny_embedder(const std::filesystem::path& path, const TinyMo
   const std::string start = "\xE2\x96\x81";
   std::vector<std::string> tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
   for (const char* word :
-       {"the",      "a",     "of",    "and",     "to",     "in",   "is",     "leave", "price",
-        "contract", "days",  "year",  "holiday", "notice", "pump", "manual", "pay",   "staff",
-        "north",    "south", "salad", "green",   "blue",   "cat",  "dog",    "house", "invoice"}) {
+       {"the",   "of",    "and",     "to",     "in",   "is",     "leave", "price",  "contract",
+        "days",  "year",  "holiday", "notice", "pump", "manual", "pay",   "staff",  "north",
+        "south", "salad", "green",   "blue",   "cat",  "dog",    "house", "invoice"}) {
     tokens.push_back(start + word);
   }
   for (char c = '!'; c <= '~'; ++c) {
