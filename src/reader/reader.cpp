@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -166,8 +167,9 @@ class Worker {
         sent ? worker->receive(options.limits, options.limits.wall_seconds, header, payload) : Ending::died;
     if (ending == Ending::replied && header.kind == FrameKind::ready) return worker;
     std::string reason = "it does not answer as a reader's worker";
-    if (ending == Ending::replied && header.kind == FrameKind::error)
-      reason = decode_error(payload, "reader worker").message;
+    if (ending == Ending::replied && header.kind == FrameKind::error) {
+      if (const std::optional<Error> error = decode_error(payload, "reader worker")) reason = error->message;
+    }
     if (ending == Ending::died) {
       const Death death = worker->stop();
       reason = "it ended with " + std::string(death.by_signal ? "signal " : "status ") +
@@ -231,6 +233,11 @@ class Worker {
     header = *decoded;
     payload.clear();
     return receive_bytes(header.payload_bytes, deadline, payload);
+  }
+
+  bool has_unasked_reply() const {
+    pollfd waiting{replies_.get(), POLLIN, 0};
+    return poll(&waiting, 1, 0) != 0;
   }
 
   // Ends the process, with force if it does not end by itself, and says how it had ended.
@@ -348,6 +355,8 @@ class WorkerReader : public Reader {
     const Result<OpenFile> opened = open_file(file, source, options_);
     if (!opened) return opened.error();
     if (worker_ && worker_->files_read >= std::max(1, options_.files_per_worker)) worker_.reset();
+    // Bytes that no one asked for would be taken for the answer to this file.
+    if (worker_ && worker_->has_unasked_reply()) replace_worker(source, "spoke without being asked");
     if (!worker_) {
       Result<std::unique_ptr<Worker>> started = Worker::start(options_);
       if (!started) return started.error();
@@ -361,7 +370,10 @@ class WorkerReader : public Reader {
     if (worker_->send(FrameKind::request, encode_request(source), opened->descriptor.get())) {
       ending = worker_->receive(options_.limits, options_.limits.wall_seconds, header, payload);
     }
-    if (ending == Ending::replied && header.kind == FrameKind::error) return decode_error(payload, source);
+    if (ending == Ending::replied && header.kind == FrameKind::error) {
+      if (const std::optional<Error> error = decode_error(payload, source)) return *error;
+      return explain(Ending::garbled, source);
+    }
     if (ending == Ending::replied && header.kind == FrameKind::document) {
       Result<Document> document = decode_document(payload, source, options_.limits);
       if (!document) replace_worker(source, "sent a garbled reply");

@@ -275,7 +275,7 @@ std::string encode_error(const Error& error) {
   return out.take();
 }
 
-Error decode_error(std::string_view payload, std::string_view source) {
+std::optional<Error> decode_error(std::string_view payload, std::string_view source) {
   Decoder in(payload);
   const auto kind = in.number<std::uint8_t>();
   Error error;
@@ -284,7 +284,7 @@ Error decode_error(std::string_view payload, std::string_view source) {
   error.next_step = std::string(in.string(kMaxWords));
   if (!in.finished() || kind > static_cast<std::uint8_t>(Kind::our_bug) || error.message.empty() ||
       !is_tidy(error.message) || !is_tidy(error.next_step)) {
-    return garbled(source);
+    return std::nullopt;
   }
   error.kind = static_cast<Kind>(kind);
   return error;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -52,7 +53,7 @@ std::string encode_document(const Document& document);
 Result<Document> decode_document(std::string_view payload, std::string_view source, const ReadLimits& limits);
 
 std::string encode_error(const Error& error);
-/// The worker's error, or bad_data when the payload is none.
-Error decode_error(std::string_view payload, std::string_view source);
+/// The worker's error, or nothing when the payload is none.
+std::optional<Error> decode_error(std::string_view payload, std::string_view source);
 
 }  // namespace loam::reader
