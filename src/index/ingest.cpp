@@ -252,7 +252,11 @@ class Run {
     if (reader::detect_format(head, name) != reader::Format::unknown) return std::nullopt;
     // A file that claims a known format by its name is not passed over: the reader tells what is wrong with
     // it.
-    if (reader::detect_format({}, name) != reader::Format::unknown) return std::nullopt;
+    const std::string extension = to_lower_utf8(to_valid_utf8(entry.path.extension().string()));
+    for (const std::string_view claim :
+         {".txt", ".md", ".markdown", ".html", ".htm", ".csv", ".tsv", ".pdf"}) {
+      if (extension == claim) return std::nullopt;
+    }
     return "not a format that Loam reads (text, Markdown, HTML, CSV, PDF)";
   }
 
