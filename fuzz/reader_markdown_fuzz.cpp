@@ -1,0 +1,6 @@
+#include "reader_fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  loam::reader::expect_document_or_error(data, size, loam::reader::Format::markdown);
+  return 0;
+}
