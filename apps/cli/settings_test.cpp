@@ -46,7 +46,9 @@ TEST_P(EachSetting, has_help_and_a_sample) {
   EXPECT_FALSE(setting().help.ends_with('.')) << "help lines are no sentences";
   EXPECT_EQ(setting().value.empty(), setting().kind == ValueKind::flag);
   for (const std::string& verb : setting().verbs) {
-    if (verb != "*") EXPECT_NE(find_verb(verb), nullptr) << verb;
+    if (verb != "*") {
+      EXPECT_NE(find_verb(verb), nullptr) << verb;
+    }
   }
 }
 
@@ -122,7 +124,9 @@ TEST(settings, no_letter_and_no_name_means_two_things_in_one_verb) {
     std::set<std::string> names;
     for (const Setting* s : settings_of(verb.name)) {
       EXPECT_TRUE(names.insert(s->name).second) << verb.name << " --" << s->name;
-      if (s->letter != 0) EXPECT_TRUE(letters.insert(s->letter).second) << verb.name << " -" << s->letter;
+      if (s->letter != 0) {
+        EXPECT_TRUE(letters.insert(s->letter).second) << verb.name << " -" << s->letter;
+      }
     }
   }
 }
@@ -130,7 +134,9 @@ TEST(settings, no_letter_and_no_name_means_two_things_in_one_verb) {
 TEST(settings, no_two_settings_share_a_configuration_key) {
   std::set<std::string> keys;
   for (const Setting& s : settings()) {
-    if (!s.key.empty()) EXPECT_TRUE(keys.insert(s.key).second) << s.key;
+    if (!s.key.empty()) {
+      EXPECT_TRUE(keys.insert(s.key).second) << s.key;
+    }
   }
 }
 
@@ -138,7 +144,9 @@ TEST(verbs, each_shown_verb_has_a_summary_and_an_example) {
   for (const Verb& verb : verbs()) {
     EXPECT_FALSE(verb.summary.empty()) << verb.name;
     EXPECT_NE(verb.run, nullptr) << verb.name;
-    if (verb.name != "version") EXPECT_FALSE(verb.examples.empty()) << verb.name;
+    if (verb.name != "version") {
+      EXPECT_FALSE(verb.examples.empty()) << verb.name;
+    }
   }
 }
 

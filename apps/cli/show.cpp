@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/json.h"
@@ -48,10 +49,56 @@ std::string why_text(const Why& why) {
     if (rank) out += fmt::format(" (rank {})", *rank);
     if (!score && !rank) out += " -";
   };
-  part("words", why.bm25, why.bm25_rank);
-  part("meaning", why.cosine, why.cosine_rank);
+  part("BM25", why.bm25, why.bm25_rank);
+  part("cosine", why.cosine, why.cosine_rank);
   if (why.rerank) part("re-ranked", why.rerank, std::nullopt);
   return out;
+}
+
+std::string passage_lines(std::string_view text, std::size_t width, std::string_view indent) {
+  std::string out;
+  std::string paragraph;
+  const auto add = [&](std::string_view part) {
+    if (one_line(part).empty()) return;
+    if (!out.empty()) out += '\n';
+    out += wrap(part, width, indent, indent);
+  };
+  std::size_t at = 0;
+  while (at <= text.size()) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    at = end + 1;
+    const std::size_t marks = std::min(line.find_first_not_of('#'), line.size());
+    const bool is_heading = marks >= 1 && marks <= 6 && marks < line.size() && line[marks] == ' ';
+    if (is_heading || one_line(line).empty()) {
+      add(paragraph);
+      paragraph.clear();
+      if (is_heading) add(line.substr(marks + 1));
+      continue;
+    }
+    paragraph += line;
+    paragraph += ' ';
+  }
+  add(paragraph);
+  return out;
+}
+
+std::string passage_line(std::string_view text) {
+  std::string body;
+  std::string headings;
+  std::size_t at = 0;
+  while (at <= text.size()) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = text.substr(at, end - at);
+    at = end + 1;
+    const std::size_t marks = std::min(line.find_first_not_of('#'), line.size());
+    const bool is_heading = marks >= 1 && marks <= 6 && marks < line.size() && line[marks] == ' ';
+    std::string& to = is_heading ? headings : body;
+    to += is_heading ? line.substr(marks + 1) : line;
+    to += ' ';
+  }
+  body = one_line(body);
+  return body.empty() ? one_line(headings) : body;
 }
 
 }  // namespace loam::cli

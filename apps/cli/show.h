@@ -17,8 +17,14 @@ std::string place_of(std::string_view source, const std::optional<int>& page);
 Json hit_json(const Hit& hit);
 Json why_json(const Why& why);
 
-/// "words 7.31 (rank 1), meaning 0.62 (rank 2)"
+/// "BM25 7.31 (rank 1), cosine 0.62 (rank 2)"
 std::string why_text(const Why& why);
+
+/// A passage for people: each heading on a line of its own and without its marks, paragraphs wrapped.
+std::string passage_lines(std::string_view text, std::size_t width, std::string_view indent);
+
+/// A passage on one line, without its headings unless it has nothing else.
+std::string passage_line(std::string_view text);
 
 /// Milliseconds with one decimal, for JSON.
 double rounded_ms(double milliseconds);

@@ -117,7 +117,7 @@ void print_passages(Terminal& terminal, const std::vector<Hit>& hits, bool why) 
     if (why) {
       terminal.line(rest + terminal.paint(Style::dim, why_text(hit.why)));
     }
-    terminal.line(rest + shorten(printable(one_line(hit.passage.text)), terminal.width() - rest.size()));
+    terminal.line(rest + shorten(printable(passage_line(hit.passage.text)), terminal.width() - rest.size()));
   }
 }
 

@@ -30,7 +30,7 @@ void print_hits(Context& context, const std::vector<Hit>& hits) {
           terminal.paint(Style::dim, "  " + shorten(printable(one_line(hit.passage.heading_path)), room)));
     }
     terminal.line();
-    terminal.line(wrap(printable(hit.passage.text), terminal.width(), "     ", "     "));
+    terminal.line(passage_lines(printable(hit.passage.text), terminal.width(), "     "));
     if (context.options().why) terminal.line(terminal.paint(Style::dim, "     " + why_text(hit.why)));
     terminal.line();
   }
@@ -125,7 +125,7 @@ Result<Outcome> run_explain(Context& context) {
     terminal.line(terminal.paint(
         Style::bold,
         "  Best passage: " + printable(place_of(explanation->source, explanation->best->passage.page))));
-    terminal.line(wrap(printable(explanation->best->passage.text), terminal.width(), "  ", "  "));
+    terminal.line(passage_lines(printable(explanation->best->passage.text), terminal.width(), "  "));
   }
   return shown ? Outcome::done : Outcome::empty;
 }

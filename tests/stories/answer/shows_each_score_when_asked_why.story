@@ -10,6 +10,6 @@ file leave_policy.md:
 ingest leave_policy.md
 run loam ask --why --baseline-only "When does unused leave expire?"
 expect exit 0
-expect out contains words
-expect out contains meaning
+expect out contains BM25
+expect out contains cosine
 expect out matches rank 1
