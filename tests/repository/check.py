@@ -64,7 +64,7 @@ def without_comments_and_strings(source):
 FOREIGN = [
     (r"llama(-cpp)?\.h|gg(ml|uf).*\.h|common/.*|(chat|sampling|json-schema-to-grammar|jinja/.*)\.h", {"engine"}),
     (r"httplib\.h|cpp-httplib/.*", {"engine", "tests"}),
-    (r"sqlite3\.h", {"store"}),
+    (r"sqlite3\.h", {"store", "tests"}),
     (r"gumbo\.h|fpdf.*\.h", {"reader"}),
     (r"nlohmann/.*", {"base", "engine"}),
     (r"openssl/.*", {"base", "engine"}),
