@@ -244,6 +244,17 @@ bool full_stop_ends(std::string_view text, std::size_t start, std::size_t stop, 
   return true;
 }
 
+// "grew.[5][12] Then": marks of notes belong to the sentence before them.
+std::size_t behind_notes(std::string_view text, std::size_t at) {
+  while (at < text.size() && text[at] == '[') {
+    std::size_t end = at + 1;
+    while (end < text.size() && end - at < 5 && is_digit(static_cast<unsigned char>(text[end]))) ++end;
+    if (end == at + 1 || end >= text.size() || text[end] != ']') break;
+    at = end + 1;
+  }
+  return at;
+}
+
 std::size_t line_end(std::string_view text, std::size_t at) {
   return std::min(text.find('\n', at), text.size());
 }
@@ -352,6 +363,7 @@ std::vector<Span> sentences(std::string_view text) {
       if (!is_closer(next.value)) break;
       after += next.size;
     }
+    after = behind_notes(text, after);
     const bool at_border = after >= text.size() || is_space(decode_utf8(text.substr(after)).value);
     if (cjk) {
       end_at(after);

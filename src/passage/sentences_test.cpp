@@ -57,6 +57,11 @@ TEST(sentences, keep_closing_quotes_and_brackets_with_their_sentence) {
   EXPECT_EQ(split("Wait... what? Well... Nothing."), (Parts{"Wait... what?", "Well...", "Nothing."}));
 }
 
+TEST(sentences, keep_marks_of_notes_with_the_sentence_before) {
+  EXPECT_EQ(split("It grew.[5][12] Then it fell.[3] End"),
+            (Parts{"It grew.[5][12]", "Then it fell.[3]", "End"}));
+}
+
 TEST(sentences, end_at_list_items_table_rows_and_headings_but_not_at_wrapped_lines) {
   EXPECT_EQ(split("A line\nwrapped here. Next."), (Parts{"A line\nwrapped here.", "Next."}));
   EXPECT_EQ(split("You need:\n- a cup\n- a spoon"), (Parts{"You need:", "- a cup", "- a spoon"}));

@@ -375,6 +375,35 @@ std::unordered_set<const GumboNode*> layout_tables(const GumboNode& root) {
   return found;
 }
 
+// A list of many short links and nothing else is a menu, whatever element it stands in.
+bool is_menu(const GumboNode& list) {
+  constexpr std::size_t kMinItems = 10;
+  constexpr std::size_t kMostBytesPerItem = 30;
+  constexpr std::size_t kMostNodes = 20'000;
+  std::vector<std::pair<const GumboNode*, bool>> todo{{&list, false}};
+  std::size_t items = 0;
+  std::size_t linked = 0;
+  std::size_t plain = 0;
+  for (std::size_t nodes = 0; !todo.empty(); ++nodes) {
+    if (nodes > kMostNodes) return false;
+    const auto [node, in_link] = todo.back();
+    todo.pop_back();
+    if (node->type == GUMBO_NODE_TEXT) {
+      (in_link ? linked : plain) += trimmed(std::string_view(node->v.text.text)).size();
+      if (plain > 40 && plain * 20 > linked) return false;
+    }
+    if (node->type != GUMBO_NODE_ELEMENT) continue;
+    const GumboElement& element = node->v.element;
+    if (is_never_text(element.tag)) continue;
+    if (element.tag == GUMBO_TAG_LI) ++items;
+    const bool link = in_link || element.tag == GUMBO_TAG_A;
+    for (unsigned i = 0; i < element.children.length; ++i) {
+      todo.emplace_back(static_cast<const GumboNode*>(element.children.data[i]), link);
+    }
+  }
+  return items >= kMinItems && plain * 20 <= linked && linked <= items * kMostBytesPerItem;
+}
+
 class Walker {
  public:
   Walker(Document& document, const ReadLimits& limits)
@@ -399,6 +428,7 @@ class Walker {
   }
 
   std::size_t hidden_parts() const { return hidden_parts_; }
+  std::size_t menus() const { return menus_; }
 
  private:
   void leave() {
@@ -437,6 +467,12 @@ class Walker {
     const GumboElement& element = node.v.element;
     if (const Skip skip = skip_of(element); skip != Skip::no) {
       if (skip == Skip::hidden) ++hidden_parts_;
+      return;
+    }
+    const bool outer_list = (element.tag == GUMBO_TAG_UL || element.tag == GUMBO_TAG_OL) &&
+                            frames_.back().context.list_level == 0;
+    if (outer_list && is_menu(node)) {
+      ++menus_;
       return;
     }
     Frame frame{&node, 0, frames_.back().context, 0, false};
@@ -545,6 +581,7 @@ class Walker {
   std::vector<Frame> frames_;
   std::unordered_set<const GumboNode*> layout_;
   std::size_t hidden_parts_ = 0;
+  std::size_t menus_ = 0;
 };
 
 std::string one_line(std::string_view text) {
@@ -613,6 +650,10 @@ Result<Document> parse_html(std::string_view bytes, std::string_view source, con
     document.notes.push_back(with_thousands(walker.hidden_parts()) +
                              (walker.hidden_parts() == 1 ? " hidden part was" : " hidden parts were") +
                              " left out");
+  }
+  if (walker.menus() > 0) {
+    document.notes.push_back(with_thousands(walker.menus()) + (walker.menus() == 1 ? " list" : " lists") +
+                             " of links (menus) left out");
   }
   return document;
 }

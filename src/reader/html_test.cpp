@@ -28,6 +28,19 @@ TEST(html, gives_its_main_text_without_scripts_navigation_and_hidden_parts) {
   EXPECT_THAT(document.notes, ElementsAre(HasSubstr("2 hidden parts")));
 }
 
+TEST(html, leaves_menus_out_and_says_so) {
+  std::string menu = "<ul>";
+  std::string prose = "<ul>";
+  for (int i = 0; i < 12; ++i) {
+    menu += "<li><a href=x>Language " + std::to_string(i) + "</a></li>";
+    prose += "<li><a href=x>Page " + std::to_string(i) + "</a> tells what to do in that case.</li>";
+  }
+  const Document document = read(menu + "</ul>" + prose + "</ul>");
+  EXPECT_EQ(document.blocks.size(), 12U);
+  EXPECT_EQ(document.text.find("Language"), std::string::npos);
+  EXPECT_THAT(document.notes, ElementsAre(HasSubstr("1 list of links")));
+}
+
 TEST(html, reads_lists_with_their_markers_and_levels) {
   EXPECT_EQ(
       outline(
