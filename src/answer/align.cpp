@@ -373,7 +373,11 @@ class Matcher {
         return fail("the source speaks of " + quoted(text_, before) + " here");
       if (before.possessive) return fail("the source speaks of " + quoted(text_, before) + " here");
       if (touching(first - 1, first)) return fail("the source speaks of " + quoted(text_, before) + " here");
-      if (units[first].before != Break::none) return fail("the source also names " + quoted(text_, before));
+      // "Coffee and tea ...": both together. "X is 8 bar and Y is 2 bar": a statement of its own.
+      const bool own_statement = before.number || (evidence_.auxiliary && first > evidence_.subject_end);
+      const bool joined = units[first].before == Break::conjunction_or ||
+                          (units[first].before == Break::conjunction_and && !own_statement);
+      if (joined) return fail("the source also names " + quoted(text_, before));
     }
     if (match.lent && context_.before == nullptr && first > 0) {
       return fail("the sentence has a subject of its own: " + quoted(text_, units[0]));

@@ -656,7 +656,7 @@ class Parser {
     if (token.kind == TokenKind::digits) {
       if (after_word) return false;  // part of a name such as X-200 or B2
       number.value = normal_digits(token.lower);
-      prefix_unit = unit_before();
+      prefix_unit = unit_before(first_);
       ++at_;
       fraction_sign(number);
       if (suffix(0)) {
@@ -747,7 +747,7 @@ class Parser {
   }
 
   /// EUR 500, €500, Price (EUR): 500.
-  std::string unit_before() {
+  std::string unit_before(std::size_t& first) {
     if (at_ == 0) return {};
     std::size_t back = at_ - 1;
     while (back > 0 &&
@@ -762,8 +762,10 @@ class Parser {
     if (!numbers_.empty() && numbers_.back().span.end >= tokens_[back].span.end) return {};
     if (found->second == "usd" && tokens_[back].lower == "$" && back > 0 && tokens_[back].glued &&
         tokens_[back - 1].kind == TokenKind::word && tokens_[back - 1].lower != "us") {
+      first = back - 1;
       return tokens_[back - 1].lower + "$";  // A$, HK$
     }
+    first = back;
     return std::string(found->second);
   }
 

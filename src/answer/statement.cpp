@@ -397,6 +397,7 @@ class StatementReader {
     const std::string& lower = word.lower;
     if (statement_.subject_end == 0 && is_auxiliary(lower) && !statement_.units.empty()) {
       statement_.subject_end = statement_.units.size();
+      statement_.auxiliary = true;
     }
     if (limits_promise(lower)) statement_.conditions.push_back(lower);
     if (lower == "in" && word_at(w + 1) == "case") statement_.conditions.emplace_back("if");
@@ -426,12 +427,13 @@ class StatementReader {
       ++pending_negations_;
       return w + 1;
     }
-    if (const std::string_view quantifier = quantifier_of(lower); !quantifier.empty()) {
+    const bool at_most = lower == "most" && w > 0 && word_at(w - 1) == "at";
+    if (const std::string_view quantifier = quantifier_of(lower); !quantifier.empty() && !at_most) {
       quantifier_ = std::string(quantifier);
       return w + 1;
     }
     if (is_preposition(lower)) preposition_ = lower;
-    if (word.stop || lower == "yes" || lower == "least" || lower == "more" || lower == "less") {
+    if (word.stop || at_most || lower == "yes" || lower == "least" || lower == "more" || lower == "less") {
       if ((lower == "more" || lower == "less") && word_at(w + 1) != "than" && !limit_word(w))
         add_content(lower, word, false);
       return w + 1;

@@ -54,6 +54,7 @@ struct Statement {
   std::string pronoun;
   bool passive = false;         ///< "is paid by"
   std::size_t agent = 0;        ///< passive: index of the unit right after "by"
+  bool auxiliary = false;       ///< subject_end stands at a form of be, have, do or a modal verb
   std::size_t subject_end = 0;  ///< units before the first auxiliary; at least the first name
 };
 
