@@ -156,11 +156,17 @@ Json coverage_curve(const std::vector<Judged>& all, const std::string& title) {
   return rows;
 }
 
-Json measure_alterations(Ingested& in, const DataSet& data, std::size_t paragraphs, bool& clean) {
+/// A paragraph as one shown passage.
+Hit hit_of(const SourceDocument& document) {
+  Hit hit;
+  hit.passage.text = document.text;
+  hit.passage.span = {0, document.text.size()};
+  hit.source = document.id + ".txt";
+  return hit;
+}
+
+Json measure_alterations(const DataSet& data, std::size_t paragraphs, bool& clean) {
   std::mt19937_64 random(20261122);
-  std::vector<store::DocumentRow> rows = must(in.store->documents(in.collection));
-  std::unordered_map<std::string, DocumentId> id_of;
-  for (const store::DocumentRow& row : rows) id_of[id_of_source(row.source)] = row.id;
   struct Count {
     std::size_t n = 0, supported = 0;
     Json examples = Json::array();
@@ -188,11 +194,8 @@ Json measure_alterations(Ingested& in, const DataSet& data, std::size_t paragrap
     std::string all_text;
     for (std::size_t j = at; j < at + 3;
          ++j) {  // the paragraph and its two neighbours, most often of one article
-      const std::vector<PassageId> ids = must(in.store->passages_of(id_of.at(data.documents[j].id)));
-      for (auto& row : must(in.store->passages(ids))) {
-        all_text += row.passage.text + "\n";
-        hits.push_back({std::move(row.passage), std::move(row.source), std::move(row.title), 1.0F, {}});
-      }
+      all_text += data.documents[j].text + "\n";
+      hits.push_back(hit_of(data.documents[j]));
     }
     const std::vector<std::string> foreign =
         names_in(data.documents[(at + data.documents.size() / 2) % data.documents.size()].text);
@@ -231,19 +234,21 @@ int run(int argc, char** argv) {
   const bool all_parts = part.empty();
   const std::size_t n = settings.limit > 0 ? static_cast<std::size_t>(settings.limit) : 300;
   const Json before = machine();
+  const DataSet data = read_squad(settings.data / "01-qa-squad");
+  bool clean = true;
+  Json result;
+  if (all_parts || part == "alterations") result["alterations"] = measure_alterations(data, n * 2, clean);
+  if (part == "alterations") {
+    keep(settings, "citations-alterations", result, before);
+    return clean ? 0 : 1;
+  }
   const auto model = must(engine::LocalEmbedder::open(settings.models / "all-minilm-l6-v2.gguf"));
   EmbeddingCache embedder(*model, settings.work);
-  const DataSet data = read_squad(settings.data / "01-qa-squad");
   Ingested in = ingest_data_set(settings, data, embedder);
-  Json result{{"documents", in.counts.documents}, {"passages", in.counts.passages}};
-  bool clean = true;
-
-  if (all_parts || part == "alterations") {
-    result["alterations"] = measure_alterations(in, data, n * 2, clean);
-  }
+  result["documents"] = in.counts.documents;
+  result["passages"] = in.counts.passages;
   answer::AskOptions options;
-  options.pre_prompt =
-      must(prompt::load_pre_prompt(other(others, "pre-prompt", prompt::pre_prompt_names({}).front()), {}));
+  options.pre_prompt = must(prompt::load_pre_prompt(other(others, "pre-prompt", "brief"), {}));
   result["min_confidence"] = options.min_confidence;
   auto retriever = must(retrieve::Retriever::open(*in.store, in.collection, embedder));
 

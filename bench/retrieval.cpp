@@ -295,7 +295,10 @@ int run(int argc, char** argv) {
   const Settings settings = settings_from(argc, argv, &others);
   const std::string only = other(others, "only", "");
   const Json before = machine();
-  const auto model = must(engine::LocalEmbedder::open(settings.models / "all-minilm-l6-v2.gguf"));
+  engine::LocalEmbedderOptions embedder_options;
+  embedder_options.threads = std::stoi(other(others, "threads", "0"));  // 0: one per physical core
+  const auto model =
+      must(engine::LocalEmbedder::open(settings.models / "all-minilm-l6-v2.gguf", embedder_options));
   EmbeddingCache embedder(*model, settings.work);
   const retrieve::RetrieveOptions defaults;
   Json result{{"model", model->model_name()},
