@@ -56,7 +56,9 @@ TEST(adapters, a_cache_made_under_one_adapter_never_serves_another) {
     options.adapters = set;
     expected.push_back(first_step(*tiny_engine(options), kPrompt));
   }
-  const auto engine = tiny_engine();
+  LocalEngineOptions fast;
+  fast.reuse = Reuse::fast;
+  const auto engine = tiny_engine(fast);
   for (int round = 0; round < 2; ++round) {
     for (std::size_t i = 0; i < sets.size(); ++i) {
       ASSERT_TRUE(engine->set_adapters(sets[i]).ok());

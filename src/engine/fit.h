@@ -19,7 +19,7 @@ struct FitOptions {
   int context_tokens = 2048;  ///< per slot
   int slots = 1;              ///< conversations at once; the cache grows in proportion
   KvPrecision kv = KvPrecision::f16;
-  int batch_tokens = 512;  ///< tokens of one compute step (llama.cpp's n_ubatch)
+  int batch_tokens = 128;  ///< tokens of one compute step (llama.cpp's n_ubatch)
   std::vector<std::filesystem::path> adapters;
   std::uint64_t available_bytes = 0;  ///< 0: asks the machine (available_memory())
   double prefill_tokens_per_s = 0;    ///< measured before for this model; 0: a quick measurement

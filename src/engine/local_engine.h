@@ -30,8 +30,7 @@ enum class FlashAttention : std::uint8_t { on, off };
 enum class Reuse : std::uint8_t {
   fast,  ///< every shared token, answers included. Equal up to the rounding of batch shapes: logits differ in
          ///< the last bits, so a near-tie between two tokens can fall the other way
-  exact,  ///< only whole micro-batches of earlier prompts: bit for bit what an empty cache would give. A
-          ///< smaller micro_batch_tokens (128) then shares more
+  exact,  ///< only whole micro-batches of earlier prompts: bit for bit what an empty cache would give
   off,
 };
 
@@ -44,12 +43,12 @@ struct Adapter {
 struct LocalEngineOptions {
   int context_tokens = 2048;     ///< prompt + answer; cache memory grows in proportion. 0: as trained
   int batch_tokens = 512;        ///< prompt tokens per call into llama.cpp
-  int micro_batch_tokens = 512;  ///< tokens computed at once; compute memory grows in proportion
+  int micro_batch_tokens = 128;  ///< tokens computed at once; compute memory grows in proportion
   int threads = 0;               ///< 0: one per physical core
   FlashAttention flash_attention = FlashAttention::on;
   KvType k_type = KvType::f16;  ///< q8_0 halves the cache; quantised types need flash attention
   KvType v_type = KvType::f16;
-  Reuse reuse = Reuse::fast;
+  Reuse reuse = Reuse::exact;
   std::vector<Adapter> adapters;
   LocalModelOptions model;  ///< used when the engine loads the model itself
 };
