@@ -1,6 +1,5 @@
 #include "cli/config.h"
 
-#define TOML_EXCEPTIONS 0
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
@@ -65,13 +64,14 @@ Error unknown_key(const std::string& key, const std::string& place) {
 
 Result<void> apply_config(const std::string& text, const std::string& place, Options& options,
                           std::map<std::string, int>* lines) {
-  const toml::parse_result parsed = toml::parse(text, place);
-  if (!parsed) {
-    return Error{Kind::bad_request, fmt::format("{} line {}", place, parsed.error().source().begin.line),
-                 fmt::format("not valid TOML: {}", parsed.error().description()),
-                 "loam settings (shows every key)"};
+  toml::table parsed;
+  try {
+    parsed = toml::parse(text, place);
+  } catch (const toml::parse_error& failure) {
+    return Error{Kind::bad_request, fmt::format("{} line {}", place, failure.source().begin.line),
+                 fmt::format("not valid TOML: {}", failure.description()), "loam settings (shows every key)"};
   }
-  for (const auto& [table_key, table_node] : parsed.table()) {
+  for (const auto& [table_key, table_node] : parsed) {
     const std::string table_name{table_key.str()};
     const toml::table* table = table_node.as_table();
     if (table == nullptr) return unknown_key(table_name, at_line(place, table_node));

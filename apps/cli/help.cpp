@@ -56,7 +56,7 @@ std::string examples_text(const std::vector<Example>& examples, const Terminal& 
 }  // namespace
 
 std::string program_help(const Terminal& terminal) {
-  std::string out = "Loam answers from your own documents, on this machine, and checks every citation.\n\n";
+  std::string out = "Answers from your own documents, on this machine, with every citation checked.\n\n";
   out += terminal.paint(Style::bold, "Usage:") + " loam VERB [ARGUMENTS] [OPTIONS]\n";
   std::string group;
   std::vector<std::pair<std::string, std::string>> rows;
@@ -79,7 +79,7 @@ std::string program_help(const Terminal& terminal) {
                         {"loam ask \"How many days of leave do I have?\"", "ask it"}},
                        terminal);
   out += "\nEvery verb takes --json, --home DIR, --quiet, --verbose and --help.\n";
-  out += "Exit status: 0 done or answered, 1 abstained, empty or below the target, 2 failed.\n";
+  out += "Exit status: 0 done or answered, 1 abstained, empty or below target, 2 failed.\n";
   return out;
 }
 
@@ -105,9 +105,8 @@ std::string verb_help(const Verb& verb, const Terminal& terminal) {
   if (!verb.examples.empty()) {
     out += "\n" + terminal.paint(Style::bold, "Examples") + "\n" + examples_text(verb.examples, terminal);
   }
-  out += "\nExit status: 0 done";
-  if (!verb.status_1.empty()) out += ", 1 " + verb.status_1;
-  out += ", 2 failed.\n";
+  const std::string middle = verb.status_1.empty() ? "" : ", 1 " + verb.status_1;
+  out += "\n" + wrap("Exit status: 0 done" + middle + ", 2 failed.", terminal.width()) + "\n";
   return out;
 }
 
