@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -83,11 +84,12 @@ PdfiumRect turned(PdfiumRect box, int quarter_turns) {
 // Reads the characters of one page and cuts them to segments.
 class PageReader {
  public:
-  PageReader(const Pdfium& api, PdfiumTextPage* text, int rotation, PageText& page)
-      : api_(api), text_(text), rotation_(rotation), page_(page) {}
+  PageReader(const Pdfium& api, PdfiumTextPage* text, int rotation, PdfiumRect bounds, PageText& page)
+      : api_(api), text_(text), rotation_(rotation), bounds_(bounds), page_(page) {}
 
   void run(std::size_t max_bytes) {
     const int count = api_.character_count(text_);
+    find_direction(count);
     std::size_t bytes = 0;
     for (int i = 0; i < count && bytes < max_bytes; ++i) {
       char32_t value = api_.character(text_, i);
@@ -109,6 +111,7 @@ class PageReader {
   void add(int index, char32_t value) {
     if (value == '\r' || value == '\n') {
       close();
+      space_ = true;  // between lines of sideways text; a new segment forgets it
       return;
     }
     if (value == 2 || value == 0xFFFE) value = '-';  // PDFium's sign of a hyphen at a line's end
@@ -125,10 +128,10 @@ class PageReader {
     box = turned(box, rotation_);
     if (box.left > box.right) std::swap(box.left, box.right);
     if (box.bottom > box.top) std::swap(box.bottom, box.top);
-    if (is_sideways(index)) {
+    if (vertical_writing_ || is_sideways(index)) {
+      const bool space = space_ && !vertical_writing_;
       close();
-      if (space_ && !sideways_.empty()) sideways_ += ' ';
-      space_ = false;
+      if (space && !sideways_.empty()) sideways_ += ' ';
       append_utf8(sideways_, value);
       return;
     }
@@ -170,6 +173,53 @@ class PageReader {
     if (boxes_.size() < kMostBoxes) boxes_.push_back({box.bottom, box.top, 1});
   }
 
+  // Most text of a page may run up or down it, whatever the page says about its rotation. Then the page is
+  // turned so that it reads from left to right; letters that stand upright in columns are taken in the file's
+  // order.
+  void find_direction(int count) {
+    constexpr int kSample = 400;
+    int across = 0;
+    int up = 0;
+    int down = 0;
+    int lying = 0;
+    PdfiumRect last{};
+    bool has_last = false;
+    for (int i = 0; i < std::min(count, kSample); ++i) {
+      PdfiumRect box{};
+      if (is_space(api_.character(text_, i)) || api_.loose_box(text_, i, &box) == 0) {
+        has_last = false;
+        continue;
+      }
+      if (has_last) {
+        const float dx = std::fabs((box.left + box.right) - (last.left + last.right));
+        const float dy = (box.top + box.bottom) - (last.top + last.bottom);
+        (dx >= std::fabs(dy) ? across : dy > 0 ? up : down) += 1;
+        lying += is_lying(i) ? 1 : 0;
+      }
+      last = box;
+      has_last = true;
+    }
+    const int along = up + down;
+    if (along < 4 || along <= 2 * across) {
+      if (rotation_ % 2 != 0 && across > along) rotation_ = 0;
+      return;
+    }
+    if (2 * lying > along) {
+      rotation_ = up > down ? 1 : 3;
+      std::tie(page_.bottom, page_.top) =
+          rotation_ == 1 ? std::pair(-bounds_.right, -bounds_.left) : std::pair(bounds_.left, bounds_.right);
+    } else {
+      vertical_writing_ = true;
+    }
+  }
+
+  // A letter on its side, in the page's own directions.
+  bool is_lying(int index) const {
+    constexpr float kQuarterTurn = 1.57079633F;
+    const float turn = api_.angle(text_, index) / kQuarterTurn;
+    return std::isfinite(turn) && turn >= 0 && std::lround(turn) % 2 != 0;
+  }
+
   // Within the same line, no wide gap, in either direction of writing.
   bool continues(const PdfiumRect& box) const {
     const float lower = std::max(0.01F, std::min(box.top - box.bottom, current_.top - current_.bottom));
@@ -180,14 +230,7 @@ class PageReader {
     return gap < 1.1F * size;
   }
 
-  bool is_sideways(int index) const {
-    constexpr float kQuarterTurn = 1.57079633F;
-    float turn = api_.angle(text_, index) / kQuarterTurn;
-    if (!std::isfinite(turn) || turn < 0) return false;
-    turn -= static_cast<float>(rotation_);
-    const float off = std::fabs(turn - 2 * std::round(turn / 2));  // 1: upright by a quarter turn
-    return off > 0.5F;
-  }
+  bool is_sideways(int index) const { return is_lying(index) != (rotation_ % 2 != 0); }
 
   bool is_bold(int index) const {
     if (api_.font_weight(text_, index) >= 600) return true;
@@ -225,6 +268,7 @@ class PageReader {
   const Pdfium& api_;
   PdfiumTextPage* text_;
   int rotation_;
+  PdfiumRect bounds_;  // of the page, not turned
   PageText& page_;
   Segment current_;
   PdfiumRect last_{};
@@ -237,6 +281,7 @@ class PageReader {
   bool open_ = false;
   bool space_ = false;
   std::string sideways_;
+  bool vertical_writing_ = false;
 };
 
 // "pages 2-5 and 9", "page 3"
@@ -314,15 +359,15 @@ Result<Document> parse_pdf(std::string_view bytes, std::string_view source, cons
     const int rotation = api.page_rotation(handle.get());
     PdfiumRect bounds{0, 792, 612, 0};
     api.page_bounds(handle.get(), &bounds);
-    bounds = turned(bounds, rotation);
-    page.bottom = std::min(bounds.bottom, bounds.top);
-    page.top = std::max(bounds.bottom, bounds.top);
+    const PdfiumRect seen = turned(bounds, rotation);
+    page.bottom = std::min(seen.bottom, seen.top);
+    page.top = std::max(seen.bottom, seen.top);
     const std::unique_ptr<PdfiumTextPage, CloseText> text(api.load_text(handle.get()), {&api});
     if (text == nullptr) {
       unreadable.push_back(i + 1);
       continue;
     }
-    PageReader(api, text.get(), rotation, page).run(8 * max_text);
+    PageReader(api, text.get(), rotation, bounds, page).run(8 * max_text);
     if (page.segments.empty() && page.sideways.empty()) without_text.push_back(i + 1);
     for (const Segment& segment : page.segments) text_bytes += segment.text.size();
     if (text_bytes > max_text) return text_too_long(source, limits);

@@ -122,6 +122,21 @@ TEST(pdf, reads_a_paragraph_over_a_page_break_as_one) {
   EXPECT_EQ(document.page_at(document.text.find("the second page")), 2);
 }
 
+TEST(pdf, reads_a_page_whose_text_runs_up_it_and_a_stamp_in_the_margin) {
+  std::vector<PdfText> lying;
+  for (int i = 0; i < 5; ++i) {
+    lying.push_back(
+        {100 + 14.0 * i, 72, 11, "Line number " + std::to_string(i) + " of a page on its side", false, true});
+  }
+  EXPECT_THAT(read(PdfWriter().page(lying)).text,
+              HasSubstr("Line number 0 of a page on its side Line number 1 of a page on its side"));
+  const Document stamped =
+      read(PdfWriter().page({{72, 700, 11, "The text of the page is here and it is upright.", false, false},
+                             {72, 686, 11, "It has two lines of about the same length.", false, false},
+                             {30, 300, 11, "Received 3 May", false, true}}));
+  EXPECT_EQ(outline(stamped).back(), "P:Received 3 May");
+}
+
 TEST(pdf, notes_pages_without_text) {
   const Document document =
       read(PdfWriter().page_of_lines({"Some text."}).page({}).page({}).page_of_lines({"More."}));

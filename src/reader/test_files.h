@@ -50,6 +50,7 @@ struct PdfText {
   double size = 11;
   std::string text;  // ASCII without brackets and backslashes
   bool bold = false;
+  bool lying = false;  // runs up the page
 };
 
 /// Bytes of a PDF 1.4 file with these pages (ISO 32000-1, section 7.5), with an optional title and encryption
@@ -97,8 +98,8 @@ class PdfWriter {
       std::string content;
       for (const PdfText& text : pages_[i]) {
         char line[128];
-        std::snprintf(line, sizeof line, "BT /%s %.1f Tf %.1f %.1f Td (", text.bold ? "F2" : "F1", text.size,
-                      text.x, text.y);
+        std::snprintf(line, sizeof line, "BT /%s %.1f Tf %s %.1f %.1f Tm (", text.bold ? "F2" : "F1",
+                      text.size, text.lying ? "0 1 -1 0" : "1 0 0 1", text.x, text.y);
         content += line + text.text + ") Tj ET\n";
       }
       object("<< /Length " + std::to_string(content.size()) + " >>\nstream\n" + content + "endstream");
