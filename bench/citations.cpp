@@ -6,6 +6,7 @@
 //   abstention   confidence against error on answerable and unanswerable questions, to choose min_confidence
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <map>
 #include <random>
 #include <unordered_map>
@@ -165,7 +166,7 @@ Hit hit_of(const SourceDocument& document) {
   return hit;
 }
 
-Json measure_alterations(const DataSet& data, std::size_t paragraphs, bool& clean) {
+Json measure_alterations(const DataSet& data, std::size_t paragraphs, bool& clean, Json& examples) {
   std::mt19937_64 random(20261122);
   struct Count {
     std::size_t n = 0, supported = 0;
@@ -218,13 +219,19 @@ Json measure_alterations(const DataSet& data, std::size_t paragraphs, bool& clea
     const double share = static_cast<double>(count.supported) / static_cast<double>(count.n);
     std::printf("  %-22s %6zu of %6zu (%.2f%%)%s\n", kind.c_str(), count.supported, count.n, 100 * share,
                 must_be_zero && count.supported > 0 ? "   NOT ALLOWED" : "");
-    out[kind] = {
-        {"n", count.n}, {"supported", count.supported}, {"share", share}, {"examples", count.examples}};
+    out[kind] = {{"n", count.n}, {"supported", count.supported}, {"share", share}};
+    examples[kind] = count.examples;
   }
   std::printf("  align(): %.3f ms per claim\n",
               align_ms / static_cast<double>(std::max<std::size_t>(aligned, 1)));
   out["align_ms"] = align_ms / static_cast<double>(std::max<std::size_t>(aligned, 1));
   return out;
+}
+
+void keep_examples(const Settings& settings, const Json& examples) {
+  const std::filesystem::path file = settings.work / "citations-examples.json";
+  std::ofstream(file) << dump_json_pretty(examples) << "\n";
+  std::printf("examples: %s\n", file.c_str());
 }
 
 int run(int argc, char** argv) {
@@ -237,8 +244,11 @@ int run(int argc, char** argv) {
   const DataSet data = read_squad(settings.data / "01-qa-squad");
   bool clean = true;
   Json result;
-  if (all_parts || part == "alterations") result["alterations"] = measure_alterations(data, n * 2, clean);
+  Json examples;  // sentences of the data: kept in the work folder, never with the figures
+  if (all_parts || part == "alterations")
+    result["alterations"] = measure_alterations(data, n * 2, clean, examples);
   if (part == "alterations") {
+    keep_examples(settings, examples);
     keep(settings, "citations-alterations", result, before);
     return clean ? 0 : 1;
   }
@@ -292,8 +302,8 @@ int run(int argc, char** argv) {
                  {"quotes_wrong", quotes.wrong_bytes},
                  {"supported_sentences", quotes.supported_sentences},
                  {"supported_with_foreign_number", quotes.wrong_numbers},
-                 {"supported_without_quote", quotes.uncited},
-                 {"violations", quotes.examples}};
+                 {"supported_without_quote", quotes.uncited}};
+    examples["violations"] = quotes.examples;
     for (const auto& [who, count] : from) {
       std::printf("  answered by %-24s %zu\n", who.c_str(), count);
       answers["from"][who] = count;
@@ -353,6 +363,7 @@ int run(int argc, char** argv) {
     }
   }
   result["clean"] = clean;
+  keep_examples(settings, examples);
   keep(settings, all_parts ? "citations" : "citations-" + part, result, before);
   if (!clean) std::printf("\nFAILED: a quote or a number was wrong, see above\n");
   return clean ? 0 : 1;
