@@ -1,0 +1,129 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "baseline/extractive.h"
+#include "baseline/features.h"
+#include "baseline/words.h"
+
+namespace loam::baseline {
+namespace {
+
+class WordEmbedder : public engine::Embedder {
+ public:
+  const std::string& model_name() const override { return name_; }
+  const std::string& fingerprint() const override { return name_; }
+  int dimensions() const override { return 64; }
+  int max_tokens() const override { return 256; }
+  Result<int> count_tokens(std::string_view text) override {
+    return static_cast<int>(words_of(text).size()) + 2;
+  }
+  Result<std::vector<float>> embed(std::span<const std::string> texts) override {
+    ++calls;
+    std::vector<float> all;
+    for (const std::string& text : texts) {
+      std::vector<float> vector(64, 0.001F);
+      for (const Word& word : words_of(text)) {
+        if (!word.stop) vector[std::hash<std::string>{}(word.stem) % 64] += 1.0F;
+      }
+      float length = 0;
+      for (const float value : vector) length += value * value;
+      for (float& value : vector) value /= std::sqrt(length);
+      all.insert(all.end(), vector.begin(), vector.end());
+    }
+    return all;
+  }
+  int calls = 0;
+
+ private:
+  std::string name_ = "words";
+};
+
+std::vector<Hit> handbook() {
+  std::vector<Hit> hits;
+  for (const char* text :
+       {"Employees receive 28 days of paid leave per year. Leave is requested from the line manager.",
+        "The canteen opens at 11:30. Lunch costs 4.50 EUR. Guests pay more.",
+        "The head office is in Hamburg. It was founded by Anna Schmidt in 1987."}) {
+    Hit hit;
+    hit.passage.text = text;
+    hit.passage.span = {500, 500 + hit.passage.text.size()};
+    hit.why.cosine = 0.5F;
+    hit.why.bm25 = 4.0F;
+    hits.push_back(std::move(hit));
+  }
+  return hits;
+}
+
+ExtractiveAnswer answer_to(const std::string& question, const std::vector<Hit>& hits = handbook()) {
+  WordEmbedder embedder;
+  std::vector<std::string> terms;
+  for (const Word& word : words_of(question)) {
+    if (!word.stop) terms.push_back(word.lower);
+  }
+  const auto found = answer(embedder, question, hits, terms, std::vector<float>(terms.size(), 3.0F));
+  EXPECT_TRUE(found.ok());
+  EXPECT_LE(embedder.calls, 1) << "one batched call";
+  return found.ok() ? *found : ExtractiveAnswer{};
+}
+
+// proves P-BASE-01
+TEST(Baseline, chooses_the_sentence_that_answers_and_points_at_its_bytes) {
+  const std::vector<Hit> hits = handbook();
+  for (const auto& [question, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"How many days of paid leave do employees receive?",
+            "Employees receive 28 days of paid leave per year."},
+           {"What does lunch cost?", "Lunch costs 4.50 EUR."},
+           {"When does the canteen open?", "The canteen opens at 11:30."},
+           {"Where is the head office?", "The head office is in Hamburg."},
+           {"Who was it founded by?", "It was founded by Anna Schmidt in 1987."}}) {
+    const ExtractiveAnswer found = answer_to(question);
+    ASSERT_FALSE(found.sentences.empty()) << question;
+    EXPECT_EQ(found.sentences[0].text, expected) << question;
+    for (const ScoredSentence& sentence : found.sentences) {
+      EXPECT_EQ(hits[sentence.hit].passage.text.substr(sentence.span.start - 500, sentence.span.size()),
+                sentence.text);
+    }
+  }
+}
+
+// proves P-BASE-02
+TEST(Baseline, a_missing_key_term_name_or_number_lowers_the_confidence) {
+  const float there = answer_to("What does lunch cost?").confidence;
+  EXPECT_GE(there, 0.3F);
+  EXPECT_LT(answer_to("What does parking cost?").confidence, 0.3F);
+  EXPECT_LT(answer_to("Who is the president of Mexico?").confidence, 0.3F);
+  EXPECT_LT(answer_to("Where is the Bremen office?").confidence,
+            answer_to("Where is the Hamburg office?").confidence);
+}
+
+TEST(Baseline, nothing_in_gives_nothing_out) {
+  EXPECT_TRUE(answer_to("What does lunch cost?", {}).sentences.empty());
+  EXPECT_EQ(answer_to("What does lunch cost?", {}).confidence, 0.0F);
+  EXPECT_TRUE(answer_to("???").sentences.empty());
+  EXPECT_FALSE(answer_to("Is it?").sentences.size() > 2);
+}
+
+TEST(Words, inflections_meet_and_different_things_do_not) {
+  EXPECT_EQ(stem_of("charges"), stem_of("charged"));
+  EXPECT_EQ(stem_of("terminating"), stem_of("terminate"));
+  EXPECT_EQ(stem_of("parties"), stem_of("party"));
+  EXPECT_EQ(stem_of("paid"), stem_of("pays"));
+  EXPECT_EQ(stem_of("boxes"), stem_of("box"));
+  EXPECT_NE(stem_of("employer"), stem_of("employee"));
+  EXPECT_NE(stem_of("landlord"), stem_of("land"));
+}
+
+TEST(AnswerType, is_read_off_the_question_word) {
+  EXPECT_EQ(answer_type_of("How much does it cost?"), AnswerType::money);
+  EXPECT_EQ(answer_type_of("How many people?"), AnswerType::number);
+  EXPECT_EQ(answer_type_of("How long is the leave?"), AnswerType::duration);
+  EXPECT_EQ(answer_type_of("In which year did it start?"), AnswerType::date);
+  EXPECT_EQ(answer_type_of("Who approves travel?"), AnswerType::name);
+  EXPECT_EQ(answer_type_of("What percentage of faults?"), AnswerType::percent);
+  EXPECT_EQ(answer_type_of("What is a pump?"), AnswerType::any);
+  EXPECT_FALSE(holds_answer_of(AnswerType::number, "In 2024 it was so.", "How many in 2024?"));
+}
+
+}  // namespace
+}  // namespace loam::baseline
