@@ -43,7 +43,7 @@ std::vector<float> reference_vectors() {
 }
 
 /// The lowest cosine over all texts; each that is below `wanted` is a failure that shows its text.
-double lowest_cosine(const std::filesystem::path& gguf, double wanted) {
+double lowest_cosine(const std::filesystem::path& gguf, double wanted, std::size_t step = 1) {
   const auto texts = reference_texts();
   const auto expected = reference_vectors();
   EXPECT_EQ(texts.size(), kTexts);
@@ -53,7 +53,7 @@ double lowest_cosine(const std::filesystem::path& gguf, double wanted) {
     return 0;
   }
   double lowest = 1;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
+  for (std::size_t i = 0; i < texts.size(); i += step) {
     const auto vector = (*embedder)->embed(std::span(&texts[i], 1));
     if (!vector) {
       ADD_FAILURE() << vector.error().line() << " for " << texts[i];
@@ -121,8 +121,8 @@ TEST_F(ImportMiniLm, smaller_types_stay_close) {
   } rows[] = {{ImportType::f16, 0.9999}, {ImportType::bf16, 0.995}, {ImportType::q8_0, 0.99}};
   for (const auto& row : rows) {
     const auto gguf = imported(row.type);
-    std::printf("lowest cosine over 200 texts, %s: %.6f\n", std::string(name_of(row.type)).c_str(),
-                lowest_cosine(gguf, row.wanted));
+    std::printf("lowest cosine over every tenth text, %s: %.6f\n", std::string(name_of(row.type)).c_str(),
+                lowest_cosine(gguf, row.wanted, 10));
     std::filesystem::remove(gguf);
   }
 }
