@@ -7,13 +7,13 @@
 
 namespace loam::baseline {
 
-inline constexpr float kSentenceBias = -9.3570F;
+inline constexpr float kSentenceBias = -9.5184F;
 inline constexpr std::array<float, kSentenceFeatures> kSentenceWeights = {
-    3.6935F, 0.5278F, 0.7801F,  0.2728F, 3.8378F,  0.0356F,  1.9577F,
-    1.3864F, 0.5817F, -0.4523F, 0.4057F, -1.0001F, -1.0000F, -0.2324F};
+    3.7427F, 0.3481F, 0.7560F,  0.4173F, 3.9066F,  -0.0165F, 2.1525F,
+    1.6134F, 0.6391F, -0.5287F, 0.2811F, -1.0010F, -1.0000F, -0.3743F};
 
-inline constexpr float kAnswerBias = -2.5602F;
+inline constexpr float kAnswerBias = -2.7848F;
 inline constexpr std::array<float, kAnswerFeatures> kAnswerWeights = {
-    1.3821F, 1.2159F, 0.9714F, 1.3797F, 0.3800F, -0.8315F, -0.2599F, -0.1905F, -1.7501F, 0.3880F, -0.6396F};
+    1.3198F, 1.0857F, 1.1754F, 1.5900F, 0.3558F, -0.7644F, -0.2277F, -0.0351F, -1.8976F, 0.3778F, -0.5104F};
 
 }  // namespace loam::baseline
