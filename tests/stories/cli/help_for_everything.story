@@ -11,7 +11,7 @@ expect out columns 80
 run loam help models pull
 expect out contains hf:ORG/REPO
 run loam models --help
-expect out contains loam models quantize
+expect out contains models quantize MODEL
 run loam help nosuch
 expect exit 2
 run loam help --json
