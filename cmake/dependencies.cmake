@@ -32,12 +32,19 @@ find_package(llama REQUIRED CONFIG PATHS ${llama_prefix} NO_DEFAULT_PATH)
 add_library(loam_json INTERFACE)  # nlohmann/json and cpp-httplib as llama.cpp vendors them
 target_include_directories(loam_json SYSTEM INTERFACE ${llama_prefix}/include/vendor)
 
+# Static archives as targets of their own, so that CMake knows what each needs and orders the link line.
+add_library(loam_httplib STATIC IMPORTED)
+set_target_properties(loam_httplib PROPERTIES IMPORTED_LOCATION ${llama_prefix}/lib/libcpp-httplib.a)
+target_link_libraries(loam_httplib INTERFACE OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
+add_library(loam_llama_common STATIC IMPORTED)
+set_target_properties(loam_llama_common PROPERTIES IMPORTED_LOCATION ${llama_prefix}/lib/libllama-common.a)
+target_link_libraries(loam_llama_common INTERFACE
+  ${llama_prefix}/lib/libllama-common-base.a llama loam_httplib)
+
 add_library(loam_llama INTERFACE)
 target_include_directories(loam_llama SYSTEM INTERFACE ${llama_prefix}/include ${llama_prefix}/include/common ${llama_prefix}/include/vendor)
 target_compile_definitions(loam_llama INTERFACE CPPHTTPLIB_OPENSSL_SUPPORT)
-target_link_libraries(loam_llama INTERFACE
-  ${llama_prefix}/lib/libllama-common.a ${llama_prefix}/lib/libllama-common-base.a
-  llama ${llama_prefix}/lib/libcpp-httplib.a OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
+target_link_libraries(loam_llama INTERFACE loam_llama_common)
 
 # PDFium is loaded at run time, in the reader's child process only; at build time we need its headers or our own declarations.
 add_library(loam_pdfium_headers INTERFACE)
