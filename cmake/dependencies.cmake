@@ -2,7 +2,6 @@
 # downloads of scripts/deps. Headers are SYSTEM, so that their warnings are not ours.
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
-find_package(CLI11 REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(tomlplusplus REQUIRED)

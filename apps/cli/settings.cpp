@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "answer/answer.h"
 #include "base/utf8.h"
 #include "cli/nearest.h"
 
@@ -254,6 +255,11 @@ std::string trimmed_number(double value) {
                                                               : fmt::format("{}", value);
 }
 }  // namespace
+
+double fitted_min_confidence() {
+  // Rounded, so that the default reads 0.3 and not the nearest float.
+  return std::round(static_cast<double>(answer::AskOptions{}.min_confidence) * 1e4) / 1e4;
+}
 
 std::string_view name_of(ValueKind kind) {
   switch (kind) {

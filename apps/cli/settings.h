@@ -14,6 +14,9 @@ namespace loam::cli {
 
 enum class When { automatic, always, never };
 
+/// The threshold that was fitted together with the confidence itself, as the room `answer` has it.
+double fitted_min_confidence();
+
 /// Everything a person can set, with its default. Verbs turn these into the rooms' own option structs.
 struct Options {
   // everywhere
@@ -75,7 +78,7 @@ struct Options {
   std::string legs = "both";
   int candidates = 100;
   int answer_tokens = 128;
-  double min_confidence = 0.5;
+  double min_confidence = fitted_min_confidence();
   bool keep_unsupported = false;
   bool show_prompt = false;
   bool why = false;
