@@ -52,7 +52,7 @@ class Citations {
     citation.document = hit.passage.document;
     citation.passage = hit.passage.id;
     citation.source = hit.source;
-    citation.page = hit.passage.page;
+    citation.page = hit.page_at(span.start);
     citation.span = span;
     const Span local = {span.start - hit.passage.span.start, span.end - hit.passage.span.start};
     citation.quote = std::string(slice(hit.passage.text, local));

@@ -103,6 +103,7 @@ class FixedRetriever : public retrieve::Retriever {
     return std::vector<float>(terms.size(), 3.0F);
   }
   const std::vector<Hit>& hits() const { return hits_; }
+  std::vector<Hit>& hits() { return hits_; }
 
  private:
   std::vector<Hit> hits_;
@@ -167,6 +168,20 @@ TEST(Ask, a_draft_without_support_is_withheld_and_the_baseline_answers) {
   EXPECT_FALSE(answer.sentences.back().why_not.empty());
   EXPECT_EQ(answer.text->find("15"), std::string::npos) << "the answer itself never holds unsupported text";
   expect_exact_quotes(answer, retriever);
+}
+
+// proves P-ANS-07
+TEST(Ask, a_citation_names_the_page_of_its_own_bytes_not_of_the_passage) {
+  FixedRetriever retriever({"The motor needs 230 V.\n\nThe X200 pump weighs 14 kg."});
+  Hit& hit = retriever.hits()[0];
+  hit.passage.page = 6;
+  hit.pages = {{6, {0, 124}}, {7, {124, 300}}};
+  Answer answer = ask_ok(retriever, nullptr, "How much does the X200 pump weigh?", always());
+  ASSERT_FALSE(answer.citations.empty());
+  EXPECT_EQ(answer.citations[0].quote, "The X200 pump weighs 14 kg.");
+  EXPECT_EQ(answer.citations[0].page, 7);
+  answer = ask_ok(retriever, nullptr, "How many volts does the motor need?", always());
+  EXPECT_EQ(answer.citations.at(0).page, 6);
 }
 
 TEST(Ask, a_true_draft_beside_the_point_is_no_answer) {

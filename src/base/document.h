@@ -28,6 +28,9 @@ struct Page {
   Span span;
 };
 
+/// The page that holds byte `offset`: the last one that starts at or before it. `pages` ascends.
+std::optional<int> page_at(const std::vector<Page>& pages, std::size_t offset);
+
 /// Extracted text with its map. All offsets are bytes of `text`, which is valid UTF-8 with \n line ends.
 struct Document {
   std::string source;      ///< name people know it by: path relative to the ingested folder, '/'-separated

@@ -42,6 +42,12 @@ struct Hit {
   std::string title;
   float score = 0;  ///< fused (or re-ranked) score; only comparable within one result list
   Why why;
+  std::vector<Page> pages = {};  ///< those the passage touches, ascending; empty where the format has none
+
+  /// The page that holds byte `offset` of the document: a passage may run over several.
+  std::optional<int> page_at(std::size_t offset) const {
+    return pages.empty() ? passage.page : loam::page_at(pages, offset);
+  }
 };
 
 /// A checked pointer to evidence. `quote` is exactly the document's bytes in `span`.

@@ -189,12 +189,28 @@ class TwoLegRetriever : public Retriever {
       for (auto& row : *rows) {
         while (place < next + take && fused[place].passage != row.passage.id) ++place;
         if (place == next + take) break;
+        auto pages = pages_touched(row.passage);
+        if (!pages) return pages.error();
         hits.push_back({std::move(row.passage), std::move(row.source), std::move(row.title),
-                        fused[place].score, fused[place].why});
+                        fused[place].score, fused[place].why, std::move(*pages)});
       }
       next += take;
     }
     return hits;
+  }
+
+  /// A quote of a passage that runs over pages must name its own page, not the passage's first.
+  Result<std::vector<Page>> pages_touched(const Passage& passage) {
+    if (!passage.page) return std::vector<Page>{};
+    auto pages = store_.pages_of(passage.document);
+    if (!pages) return pages.error();
+    // A page reaches up to the next one's start: the white space between them belongs to the earlier.
+    const auto start_of = [](const Page& page) { return page.span.start; };
+    auto end =
+        std::ranges::lower_bound(*pages, std::max(passage.span.end, passage.span.start + 1), {}, start_of);
+    auto begin = std::ranges::upper_bound(pages->begin(), end, passage.span.start, {}, start_of);
+    if (begin != pages->begin()) --begin;
+    return std::vector<Page>(begin, end);
   }
 
   /// For each query term whether the best passage holds it: asked of the full-text index itself, so that

@@ -77,8 +77,9 @@ class RetrieverTest : public ::testing::Test {
   }
 
   /// One passage per line.
-  void add(const std::string& source, const std::string& text) {
+  void add(const std::string& source, const std::string& text, std::vector<Page> pages = {}) {
     Document document;
+    document.pages = std::move(pages);
     document.source = source;
     document.title = "About " + source;
     document.text = text;
@@ -91,6 +92,7 @@ class RetrieverTest : public ::testing::Test {
       passage.ordinal = static_cast<int>(passages.size());
       passage.span = {start, end};
       passage.text = text.substr(start, end - start);
+      passage.page = document.page_at(start);
       texts.push_back(passage.indexed_text());
       passages.push_back(std::move(passage));
       start = end + 1;
@@ -135,6 +137,26 @@ class RetrieverTest : public ::testing::Test {
   WordEmbedder embedder_;
   std::unique_ptr<Retriever> retriever_;
 };
+
+TEST_F(RetrieverTest, hits_know_the_pages_they_touch) {
+  // One passage per line; the second runs over pages 2 to 4, the third lies on page 4.
+  const std::string text = "first apples\nsecond pears and plums and cherries\nthird melons";
+  add("fruit.pdf", text, {{1, {0, 12}}, {2, {13, 25}}, {3, {26, 36}}, {4, {36, text.size()}}});
+  add("fruit.md", "grapes without a page");
+  const auto hits = retriever().find("apples pears melons grapes", 4);
+  ASSERT_TRUE(hits) << hits.error().line();
+  ASSERT_EQ(hits->size(), 4U);
+  for (const Hit& hit : *hits) {
+    std::vector<int> numbers;
+    for (const Page& page : hit.pages) numbers.push_back(page.number);
+    const std::string first = hit.passage.text.substr(0, hit.passage.text.find(' '));
+    if (first == "first") EXPECT_EQ(numbers, (std::vector<int>{1}));
+    if (first == "second") EXPECT_EQ(numbers, (std::vector<int>{2, 3, 4}));
+    if (first == "third") EXPECT_EQ(numbers, (std::vector<int>{4}));
+    if (first == "grapes") EXPECT_EQ(numbers, (std::vector<int>{}));
+    if (first == "second") EXPECT_EQ(hit.page_at(26), 3);
+  }
+}
 
 // proves P-RET-02
 TEST_F(RetrieverTest, the_passage_that_answers_comes_first_with_source_title_and_why) {
