@@ -9,6 +9,8 @@ LOAM_JOBS="${LOAM_JOBS:-$(nproc 2>/dev/null || echo 2)}"
 downloads="$LOAM_CACHE/downloads"
 logs="$LOAM_ROOT/build/logs"
 export LOAM_CACHE LOAM_OFFLINE LOAM_JOBS
+# A second clone at another path finds the first one's objects: ccache then looks at paths from the root of the tree.
+export CCACHE_BASEDIR="$LOAM_ROOT" CCACHE_NOHASHDIR=1
 
 now() { echo "${EPOCHREALTIME/,/.}"; }
 since() { LC_ALL=C awk -v a="$1" -v b="$(now)" 'BEGIN { d = b - a; if (d < 60) printf "%.1f s", d; else printf "%d min %02d s", d / 60, d % 60 }'; }
