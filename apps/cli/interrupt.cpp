@@ -2,13 +2,34 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
 namespace loam::cli {
+namespace {
+
+/// Committed work is safe: the store survives a kill at any moment.
+[[noreturn]] void leave(int signal) { std::_Exit(128 + signal); }
+
+/// A child has our blocked signals and would outlive us. Linux lists the children of each thread.
+void end_children() {
+  std::error_code failure;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", failure)) {
+    std::ifstream children(task.path() / "children");
+    pid_t child = 0;
+    while (children >> child) {
+      ::kill(child, SIGKILL);
+      ::waitpid(child, nullptr, 0);  // it must have stopped writing before its file is removed
+    }
+  }
+}
+}  // namespace
 
 struct Interrupts::State {
   std::mutex mutex;
@@ -17,6 +38,7 @@ struct Interrupts::State {
   bool warned = false;
   bool closing = false;
   std::string hint;
+  std::function<void()> tidy;  // set while the work cannot be stopped otherwise
   sigset_t before{};
   std::thread listener;
 
@@ -32,13 +54,17 @@ struct Interrupts::State {
       const std::lock_guard lock(mutex);
       if (closing) return;
       if (signal == SIGUSR1) continue;
-      if (busy && !work.stop_requested()) {
+      if (busy && tidy) {
+        end_children();
+        tidy();
+        leave(signal);
+      } else if (busy && !work.stop_requested()) {
         work.request_stop();
       } else if (!busy && !warned && !hint.empty() && signal == SIGINT) {
         warned = true;
         [[maybe_unused]] const auto written = ::write(STDERR_FILENO, hint.data(), hint.size());
       } else {
-        std::_Exit(128 + signal);  // committed work is safe: the store survives a kill at any moment
+        leave(signal);
       }
     }
   }
@@ -73,9 +99,17 @@ std::stop_token Interrupts::begin() {
   return state_->work.get_token();
 }
 
+void Interrupts::begin_unstoppable(std::function<void()> tidy) {
+  const std::lock_guard lock(state_->mutex);
+  state_->tidy = std::move(tidy);
+  state_->busy = true;
+  state_->warned = false;
+}
+
 void Interrupts::end() {
   const std::lock_guard lock(state_->mutex);
   state_->busy = false;
+  state_->tidy = nullptr;
 }
 
 }  // namespace loam::cli

@@ -1,6 +1,7 @@
 // Ctrl-C: the first one stops what is being done, the second one leaves.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -20,6 +21,9 @@ class Interrupts {
 
   /// Opens a stretch of work that a Ctrl-C stops.
   std::stop_token begin();
+  /// Opens a stretch of work that takes no stop token: the first Ctrl-C ends our child processes, runs `tidy`
+  /// (on the listening thread, while the work still goes on) and leaves.
+  void begin_unstoppable(std::function<void()> tidy);
   void end();
 
  private:

@@ -1,9 +1,12 @@
 // Models on this machine: list, show, pull, rm, import, quantize; and fit.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
 
+#include "base/clock.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "cli/context.h"
 #include "cli/interrupt.h"
@@ -23,6 +26,13 @@ using engine::Catalogue;
 using engine::CatalogueEntry;
 using engine::InstalledModel;
 using engine::InstalledModels;
+
+constexpr std::string_view kMadeFrom = "quantised from ";  ///< the source of what `models quantize` made
+
+engine::ModelRole role_of(const engine::GgufSummary& summary) {
+  return summary.pooling.empty() || summary.pooling == "none" ? engine::ModelRole::chat
+                                                              : engine::ModelRole::embedding;
+}
 
 /// Installed models, and GGUF files that lie in a model folder without a manifest.
 Result<std::vector<InstalledModel>> models_here(Context& context) {
@@ -50,8 +60,7 @@ Result<std::vector<InstalledModel>> models_here(Context& context) {
       }
       InstalledModel model;
       model.name = file.stem().string();
-      model.role = summary->pooling.empty() || summary->pooling == "none" ? engine::ModelRole::chat
-                                                                          : engine::ModelRole::embedding;
+      model.role = role_of(*summary);
       model.file = file;
       model.size_bytes = summary->file_bytes;
       model.source = file.string();
@@ -160,6 +169,57 @@ Result<engine::ImportType> import_type(const std::string& text) {
   }
   return Error{Kind::bad_request, "--type " + text, "import writes f32, f16, bf16 or q8_0",
                "--type f16, and then loam models quantize"};
+}
+
+/// What the engine leaves while it writes into a folder bears our process number until it is renamed.
+void remove_unfinished(const fs::path& folder) {
+  const std::string file_end = ".part-" + std::to_string(::getpid());
+  const std::string folder_name = ".weights-" + std::to_string(::getpid());
+  std::error_code ignored;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(folder.empty() ? fs::path(".") : folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(file_end) || name == folder_name) unfinished.push_back(entry.path());
+  }
+  for (const fs::path& path : unfinished) fs::remove_all(path, ignored);
+}
+
+/// From the listening thread, past the Terminal, which belongs to the main one.
+void say_at_once(const std::string& text) {
+  const std::string line = (::isatty(STDERR_FILENO) == 1 ? "\r\033[2K" : "") + text + "\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+/// Makes a quantised file a model like any other: with a name, a source and a licence.
+Result<void> install_quantized(Context& context, const std::string& name, const fs::path& source,
+                               const engine::QuantizeReport& report) {
+  auto summary = engine::check_gguf(report.file);
+  if (!summary) return summary.error();
+  auto hash = sha256_hex_of_file(report.file);
+  if (!hash) return hash.error();
+  InstalledModel model;
+  model.name = name;
+  model.role = role_of(*summary);
+  model.file = report.file;
+  model.size_bytes = summary->file_bytes;
+  model.sha256 = *hash;
+  model.source = std::string(kMadeFrom) + source.stem().string();
+  model.architecture = summary->architecture;
+  model.file_type = summary->file_type;
+  model.parameters = summary->parameters;
+  model.context_tokens = summary->context_tokens;
+  model.installed_unix_seconds = system_clock().unix_seconds();
+  auto models = models_here(context);
+  if (!models) return models.error();
+  for (const InstalledModel& from : *models) {
+    std::error_code ignored;
+    if (!fs::equivalent(from.file, source, ignored)) continue;
+    model.role = from.role;
+    model.licence = from.licence;
+    model.source = std::string(kMadeFrom) + from.name;
+    model.source_sha256 = from.sha256;
+  }
+  return InstalledModels(context.home()).save(model);
 }
 
 engine::PullOptions pull_options(Context& context) {
@@ -295,8 +355,14 @@ Result<Outcome> run_models_pull(Context& context) {
     terminal.note("Measuring which form of the weights runs fastest here; about a minute for a small model.");
     engine::WeightsOptions options;
     options.threads = context.options().threads;
+    interrupts.begin_unstoppable([&] {
+      remove_unfinished(context.home() / "models");
+      say_at_once(
+          "Stopped measuring. The model is installed as it was pulled; the same command measures again.");
+    });
     auto chosen =
         engine::choose_weights(model->name, context.home(), options, terminal.progress(), context.logger());
+    interrupts.end();
     terminal.wipe_progress();
     // The model is installed and sound; not knowing a faster form takes nothing away.
     if (chosen)
@@ -334,12 +400,18 @@ Result<Outcome> run_models_import(Context& context) {
     return Error{Kind::bad_request, path.string(), "there is no such file or folder",
                  "loam models import ./all-MiniLM-L6-v2"};
   }
+  Interrupts interrupts;
   if (!context.options().output.empty()) {
+    interrupts.begin_unstoppable([folder = fs::path(context.options().output).parent_path()] {
+      remove_unfinished(folder);
+      say_at_once("Stopped.");
+    });
     engine::ImportOptions options;
     options.type = *type;
     options.name = context.options().name;
     auto report =
         engine::import_model(path, context.options().output, options, terminal.progress(), context.logger());
+    interrupts.end();
     terminal.wipe_progress();
     if (!report) return report.error();
     for (const std::string& note : report->notes) terminal.note(printable(note));
@@ -363,7 +435,8 @@ Result<Outcome> run_models_import(Context& context) {
   options.network = engine::Network::refused;  // an import is of what lies here
   options.import_type = *type;
   auto model = engine::pull(fs::absolute(path).string(), context.home(), options, terminal.progress(),
-                            context.logger());
+                            context.logger(), interrupts.begin());
+  interrupts.end();
   terminal.wipe_progress();
   if (!model) return model.error();
   if (terminal.json()) {
@@ -393,9 +466,21 @@ Result<Outcome> run_models_quantize(Context& context) {
   }
   std::string lower = options.type;
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  const std::string name = !options.name.empty() ? options.name : source->stem().string() + "-" + lower;
+  const std::string name =
+      !options.name.empty() ? options.name : engine::model_name_from(source->stem().string() + "-" + lower);
   fs::path out = options.output;
-  if (out.empty()) {
+  const bool installs = out.empty();
+  if (installs) {
+    if (!engine::is_model_name(name)) {
+      return Error{Kind::bad_request, "--name " + name,
+                   "a name has letters a-z, digits, dots, dashes and underscores",
+                   "--name " + engine::model_name_from(name)};
+    }
+    const auto there = InstalledModels(context.home()).show(name);
+    if (there && !there->source.starts_with(kMadeFrom)) {
+      return Error{Kind::bad_request, "--name " + name, "there is already a model of this name",
+                   "another --name, or loam models rm " + name};
+    }
     out = context.home() / "models" / (name + ".gguf");
     std::error_code failure;
     fs::create_directories(out.parent_path(), failure);
@@ -404,12 +489,22 @@ Result<Outcome> run_models_quantize(Context& context) {
                    "the folder cannot be made: " + failure.message(), "--output FILE"};
     }
   }
+  Interrupts interrupts;  // before any thread of the engine starts
+  interrupts.begin_unstoppable([&] {
+    remove_unfinished(out.parent_path());
+    say_at_once("Stopped.");
+  });
   auto report =
       engine::quantize(*source, out, options.type, quantize_options, terminal.progress(), context.logger());
+  interrupts.end();
   terminal.wipe_progress();
   if (!report) return report.error();
+  if (installs) {
+    if (auto saved = install_quantized(context, name, *source, *report); !saved) return saved.error();
+  }
   if (terminal.json()) {
-    Json document = {{"file", report->file.string()},
+    Json document = {{"name", installs ? Json(name) : Json()},
+                     {"file", report->file.string()},
                      {"type", report->type},
                      {"bytes_before", report->bytes_before},
                      {"bytes_after", report->bytes_after}};
@@ -429,7 +524,8 @@ Result<Outcome> run_models_quantize(Context& context) {
     terminal.json(document);
     return Outcome::done;
   }
-  terminal.line(fmt::format("Wrote {} ({}).", report->file.string(), report->type));
+  terminal.line(installs ? fmt::format("Installed {} ({}).", name, report->type)
+                         : fmt::format("Wrote {} ({}).", report->file.string(), report->type));
   Table table({Table::Align::left, Table::Align::right, Table::Align::right, Table::Align::right});
   table.add({"", "BEFORE", "AFTER", "CHANGE"}, Style::bold);
   const auto change = [](double before, double after) {
