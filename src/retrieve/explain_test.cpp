@@ -36,8 +36,8 @@ DeepRanking ranking_of(std::vector<std::uint64_t> words, std::vector<std::uint64
   const auto first = [&](const std::vector<store::Scored>& list) {
     return std::span(list).first(std::min(list.size(), static_cast<std::size_t>(candidates)));
   };
-  ranking.fused = fuse({first(ranking.lexical)}, {first(ranking.dense)}, 60);
-  ranking.fused_deep = fuse({ranking.lexical}, {ranking.dense}, 60);
+  ranking.fused = fuse({first(ranking.lexical)}, {first(ranking.dense)});
+  ranking.fused_deep = fuse({ranking.lexical}, {ranking.dense});
   for (const std::uint64_t id : own) ranking.own_passages.push_back(PassageId{id});
   if (const auto best = best_passage(ranking)) {
     store::Store::PassageRow row;

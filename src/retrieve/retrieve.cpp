@@ -172,7 +172,7 @@ class TwoLegRetriever : public Retriever {
   static std::vector<Fused> fuse_lists(const Lists& lists, std::size_t depth,
                                        const RetrieveOptions& options) {
     return fuse({first(lists.lexical, depth), options.lexical_weight},
-                {first(lists.dense, depth), options.dense_weight}, options.rrf_k);
+                {first(lists.dense, depth), options.dense_weight});
   }
 
   /// The first k with their text. A passage that was removed since the index looked is left out, and the next

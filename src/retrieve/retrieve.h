@@ -19,10 +19,10 @@ enum class Legs : std::uint8_t { both, lexical_only, dense_only };
 
 struct RetrieveOptions {
   Legs legs = Legs::both;
-  int candidates = 100;  ///< taken from each leg before fusion
-  int rrf_k = 60;        ///< reciprocal rank fusion constant (Cormack et al., SIGIR 2009)
-  float lexical_weight = 1.0F;
-  float dense_weight = 1.0F;
+  // Chosen on bench/runs/2026-11-22-amd-epyc-2c/retrieval-sweep.json; see docs/decisions/0010.
+  int candidates = 300;          ///< taken from each leg before fusion
+  float lexical_weight = 0.55F;  ///< of BM25, scaled to 0..1 (fusion.h)
+  float dense_weight = 0.45F;    ///< of the cosine, scaled to 0..1
 };
 
 struct RetrieveTimings {
