@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "engine/llama_handles.h"
 #include "engine/llama_log.h"
+#include "engine/wordpiece.h"
 
 namespace loam::engine {
 namespace {
@@ -34,6 +35,7 @@ std::string_view pooling_name(enum llama_pooling_type pooling) {
 
 struct LocalEmbedder::Impl {
   std::shared_ptr<LocalModel> model;
+  std::optional<WordPiece> wordpiece;  ///< in place of llama.cpp's tokenizer, where the model is of that kind
   Logger* logger = nullptr;
   ThreadpoolPtr threadpool;
   llama_context_ptr context;
@@ -46,7 +48,17 @@ struct LocalEmbedder::Impl {
   Result<void> embed_together(std::span<const std::size_t> which,
                               const std::vector<std::vector<Token>>& tokens, std::vector<float>& out,
                               const LlamaLogScope& log);
+  /// Tokens of a text with the model's special tokens.
+  Result<std::vector<Token>> encode(std::string_view text) const;
 };
+
+Result<std::vector<Token>> LocalEmbedder::Impl::encode(std::string_view text) const {
+  constexpr std::size_t kMostBytes = std::size_t{1} << 30U;  // as LocalModel::encode
+  if (wordpiece && text.size() <= kMostBytes) {
+    return wordpiece->encode(text);
+  }
+  return model->encode(text, AddSpecial::yes, ParseSpecial::no);
+}
 
 Result<void> LocalEmbedder::Impl::embed_together(std::span<const std::size_t> which,
                                                  const std::vector<std::vector<Token>>& tokens,
@@ -163,9 +175,11 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::open(std::shared_ptr<Local
                  "pull an embedding model: loam models list"};
   }
   llama_attach_threadpool(impl->context.get(), impl->threadpool.get(), impl->threadpool.get());
+  impl->wordpiece = WordPiece::of(*model);
   impl->dimensions = llama_model_n_embd_out(model->impl().model.get());
-  impl->fingerprint = sha256_hex(model->fingerprint() + " pooling " + std::string(pooling_name(pooling)) +
-                                 " max_tokens " + std::to_string(max_tokens) + " unit length");
+  impl->fingerprint =
+      sha256_hex(model->fingerprint() + " pooling " + std::string(pooling_name(pooling)) + " max_tokens " +
+                 std::to_string(max_tokens) + " unit length" + (impl->wordpiece ? " wordpiece 1" : ""));
   impl->model = std::move(model);
   return std::unique_ptr<LocalEmbedder>(new LocalEmbedder(std::move(impl)));
 }
@@ -177,7 +191,7 @@ int LocalEmbedder::max_tokens() const { return impl_->max_tokens; }
 LocalModel& LocalEmbedder::model() { return *impl_->model; }
 
 Result<int> LocalEmbedder::count_tokens(std::string_view text) {
-  auto tokens = impl_->model->encode(text, AddSpecial::yes, ParseSpecial::no);
+  auto tokens = impl_->encode(text);
   if (!tokens) {
     return tokens.error();
   }
@@ -189,7 +203,7 @@ Result<std::vector<float>> LocalEmbedder::embed(std::span<const std::string> tex
   LlamaLogScope log(*impl.logger);
   std::vector<std::vector<Token>> tokens(texts.size());
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    auto encoded = impl.model->encode(texts[i], AddSpecial::yes, ParseSpecial::no);
+    auto encoded = impl.encode(texts[i]);
     if (!encoded) {
       return encoded.error();
     }
