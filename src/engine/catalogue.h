@@ -103,7 +103,10 @@ struct InstalledModel {
   std::uint64_t parameters = 0;
   int context_tokens = 0;
   std::int64_t installed_unix_seconds = 0;
-  std::vector<WeightsRow> weights;  ///< empty until choose_weights() ran
+  /// Whether choose_weights() came to its end. A pull that was stopped while measuring leaves false, and the
+  /// next one goes on from there.
+  bool weights_measured = false;
+  std::vector<WeightsRow> weights;  ///< empty until then
   std::string weights_machine;      ///< CPU and instruction sets of that measurement
 };
 

@@ -32,6 +32,7 @@ Json to_json(const InstalledModel& model, const fs::path& folder) {
                {"parameters", model.parameters},
                {"context_tokens", model.context_tokens},
                {"installed_unix_seconds", model.installed_unix_seconds}};
+  if (model.role == ModelRole::chat) json["weights_measured"] = model.weights_measured;
   if (!model.weights.empty()) {
     Json rows = Json::array();
     for (const WeightsRow& row : model.weights) {
@@ -68,6 +69,8 @@ InstalledModel from_json(const Json& json, const fs::path& folder) {
   model.context_tokens = json.value("context_tokens", 0);
   model.installed_unix_seconds = json.value("installed_unix_seconds", std::int64_t{0});
   model.weights_machine = json.value("weights_machine", std::string());
+  // Manifests of before this key hold the table only when it was finished.
+  model.weights_measured = json.value("weights_measured", json.contains("weights"));
   if (json.contains("weights")) {
     for (const Json& row : json.at("weights")) {
       WeightsRow weights;

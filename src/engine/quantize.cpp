@@ -121,8 +121,8 @@ Result<SpeedPair> compare_speed(const fs::path& before, const fs::path& after, i
   for (int round = 0; round < 3; ++round) {
     for (int which = 0; which < 2; ++which) {
       SpeedOptions speed;
-      speed.prefill_tokens = 256;
-      speed.decode_tokens = 24;
+      speed.prefill_tokens = 128;
+      speed.decode_tokens = 16;
       speed.repetitions = 1;
       speed.threads = threads;
       const auto measured = measure_speed(which == 0 ? before : after, speed, logger);

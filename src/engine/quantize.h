@@ -24,7 +24,7 @@ struct QuantizeOptions {
   Measure loss = Measure::yes;   ///< perplexity and KL; a chat model only
   Measure speed = Measure::yes;  ///< interleaved before and after
   std::string text;              ///< for the loss; empty: our own text of about 2,000 tokens
-  int max_tokens = 2048;         ///< of the text that are scored
+  int max_tokens = 1024;         ///< of the text that are scored
   int time_limit_ms = 3600000;   ///< for the quantising itself
 };
 
@@ -64,6 +64,13 @@ Result<QuantizeReport> quantize(const std::filesystem::path& source, const std::
 Result<LossReport> measure_loss(const std::filesystem::path& source, const std::filesystem::path& model,
                                 std::string_view text = {}, int max_tokens = 2048, int threads = 0,
                                 const ProgressSink& progress = {});
+
+/// The same for several models, reading the source once. Keeps its logits: max_tokens times the vocabulary
+/// times 4 bytes (50 MB for 256 tokens of 49,152).
+Result<std::vector<LossReport>> measure_losses(const std::filesystem::path& source,
+                                               const std::vector<std::filesystem::path>& models,
+                                               int max_tokens, int threads = 0,
+                                               const ProgressSink& progress = {});
 
 /// The bundled text, written for this purpose.
 std::string_view loss_text();
