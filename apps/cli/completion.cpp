@@ -16,6 +16,16 @@ std::string option_list(const Verb& verb) {
   return fmt::format("{}", fmt::join(words, " "));
 }
 
+/// The words that a verb's own argument can be, where they are known beforehand.
+std::vector<std::string> argument_words(const Verb& verb) {
+  if (verb.name == "completion") return {"bash", "zsh", "fish"};
+  if (verb.name == "help") return verb_words();
+  return {};
+}
+
+/// Only there can an argument be a file.
+bool takes_arguments(const Verb& verb) { return verb.most != 0; }
+
 std::string bash_script() {
   std::string out = "# bash completion for loam: source <(loam completion bash)\n_loam() {\n";
   out += "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\" verb=\"\" i\n";
@@ -34,7 +44,7 @@ std::string bash_script() {
       out += fmt::format("    --{}) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n", s.name);
     }
   }
-  out += "  esac\n  local words=\"\"\n  case \"$verb\" in\n";
+  out += "  esac\n  local words=\"\" options=\"\" files=\"\"\n  case \"$verb\" in\n";
   out += fmt::format("    \"\") words=\"{} --help --version\" ;;\n", fmt::join(verb_words(), " "));
   for (const std::string& word : verb_words()) {
     if (!sub_verbs(word).empty())
@@ -42,13 +52,14 @@ std::string bash_script() {
   }
   for (const Verb& verb : verbs()) {
     if (verb.group.empty()) continue;
-    out += fmt::format("    \"{}\"*) words=\"{}\" ;;\n", verb.name, option_list(verb));
+    out += fmt::format("    \"{}\"*) words=\"{}\" options=\"{}\"{} ;;\n", verb.name,
+                       fmt::join(argument_words(verb), " "), option_list(verb),
+                       takes_arguments(verb) && argument_words(verb).empty() ? " files=1" : "");
   }
   out += "  esac\n";
+  out += "  if [[ \"$cur\" == -* && -n \"$options\" ]]; then words=\"$options\" files=\"\"; fi\n";
   out += "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n";
-  out +=
-      "  if [[ -n \"$verb\" && \"$cur\" != -* && ${#COMPREPLY[@]} -eq 0 ]]; then COMPREPLY=($(compgen -f -- "
-      "\"$cur\")); fi\n";
+  out += "  if [[ -n \"$files\" ]]; then COMPREPLY=($(compgen -f -- \"$cur\")); fi\n";
   out += "}\ncomplete -o filenames -F _loam loam\n";
   return out;
 }
@@ -82,7 +93,9 @@ std::string zsh_options(const Verb& verb) {
     out += fmt::format(" \\\n        '--{}[{}]{}'", s->name, zsh_text(s->help), action);
     if (s->letter != 0) out += fmt::format(" \\\n        '-{}[{}]{}'", s->letter, zsh_text(s->help), action);
   }
-  return out + " \\\n        '*:file:_files'\n";
+  const auto words = argument_words(verb);
+  if (!words.empty()) return out + fmt::format(" \\\n        '*:argument:({})'\n", fmt::join(words, " "));
+  return out + (takes_arguments(verb) ? " \\\n        '*:file:_files'\n" : "\n");
 }
 
 std::string zsh_script() {
@@ -133,6 +146,17 @@ std::string fish_script() {
   out += "complete -c loam -n \"not __fish_seen_subcommand_from $verbs\" -f\n";
   for (const std::string& word : verb_words()) {
     const Verb* verb = find_verb(word);
+    if (!sub_verbs(word).empty()) {
+      out += fmt::format(
+          "complete -c loam -n \"__fish_seen_subcommand_from {}; and not __fish_seen_subcommand_from {}\" "
+          "-f\n",
+          word, fmt::join(sub_verbs(word), " "));
+    } else if (verb != nullptr && !argument_words(*verb).empty()) {
+      out += fmt::format("complete -c loam -n \"__fish_seen_subcommand_from {}\" -f -a {}\n", word,
+                         fish_quoted(fmt::format("{}", fmt::join(argument_words(*verb), " "))));
+    } else if (verb != nullptr && !takes_arguments(*verb)) {
+      out += fmt::format("complete -c loam -n \"__fish_seen_subcommand_from {}\" -f\n", word);
+    }
     out += fmt::format(
         "complete -c loam -n \"not __fish_seen_subcommand_from $verbs\" -a {} -d {}\n", word,
         fish_quoted(verb != nullptr ? verb->summary : fmt::format("{}", fmt::join(sub_verbs(word), ", "))));

@@ -224,7 +224,13 @@ Result<Outcome> run_ask(Context& context) {
   std::unique_ptr<engine::LocalEngine> engine;
   if (!options.baseline_only) {
     auto opened = context.open_engine();
-    if (!opened) return opened.error();
+    if (!opened) {
+      // Whoever has no language model can ask all the same.
+      Error error = opened.error();
+      if (options.model.empty() && error.kind == Kind::unavailable)
+        error.next_step += ", or loam ask --baseline-only";
+      return error;
+    }
     engine = std::move(*opened);
   }
   auto retriever = retrieve::Retriever::open(**store, collection->id, **embedder);

@@ -123,7 +123,7 @@ Json entry_json(const CatalogueEntry& entry) {
 
 void print_field(Terminal& terminal, std::string_view name, const std::string& value) {
   if (value.empty() || value == "0") return;
-  const std::string first = fmt::format("  {:<14} ", name);
+  const std::string first = fmt::format("  {:<13} ", name);
   terminal.line(wrap(printable(value), terminal.width(), first, std::string(first.size(), ' ')));
 }
 
@@ -247,8 +247,9 @@ Result<Outcome> run_models_list(Context& context) {
         if (!is_here(entry.name)) list.push_back(entry_json(entry));
       }
     }
+    const Outcome outcome = list.empty() ? Outcome::empty : Outcome::done;
     terminal.json({{"models", std::move(list)}});
-    return models->empty() ? Outcome::empty : Outcome::done;
+    return outcome;
   }
   Table table({Table::Align::left, Table::Align::left, Table::Align::right, Table::Align::left,
                Table::Align::right, Table::Align::right, Table::Align::left});
@@ -274,7 +275,7 @@ Result<Outcome> run_models_list(Context& context) {
     return Outcome::empty;
   }
   terminal.out(table.text(terminal));
-  return models->empty() ? Outcome::empty : Outcome::done;
+  return Outcome::done;
 }
 
 Result<Outcome> run_models_show(Context& context) {
