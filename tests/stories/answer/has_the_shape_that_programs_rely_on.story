@@ -1,3 +1,4 @@
+config [ask]; answer_tokens = 16
 file leave_policy.md:
     # Leave policy
 
