@@ -210,7 +210,8 @@ Speed scaled_speed(const GgufSummary& summary) {
       (summary.output_bytes > 0 ? static_cast<double>(summary.vocabulary) * summary.embedding_length : 0.0);
   const double read = static_cast<double>(summary.weights_bytes -
                                           (summary.output_bytes > 0 ? summary.token_embedding_bytes : 0));
-  // Attention, norms and threads that wait take their part; 0.75 fits the default model on two machines.
+  // Attention, norms and threads that wait take their part. An estimate, not fitted to any run; the report
+  // says so (speed_is_measured).
   constexpr double kShare = 0.75;
   return {kShare * operations_per_s / (2.0 * std::max(1.0, weights)),
           kShare * bytes_per_s / std::max(1.0, read)};

@@ -13,8 +13,8 @@ namespace loam::engine {
 namespace {
 
 // llama.cpp's encoder builds one dense mask of n_tokens x n_tokens per call, over all texts in it: packing
-// more texts wastes attention with the square, packing fewer wastes matrix width. Measured optimum, see
-// README.md.
+// more texts wastes attention with the square, packing fewer wastes matrix width. Reasoned, not
+// measured: README.md.
 constexpr int kTokensPerCall = 512;
 constexpr int kMostTextsPerCall = 64;  // llama.cpp's limit of sequences per batch is 256
 

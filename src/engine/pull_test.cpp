@@ -57,8 +57,9 @@ class Hub {
   void lie_about_hash() { etag_ = std::string(64, 'a'); }
 
   Ranges ranges = Ranges::supported;
-  std::size_t cut_after = 0;  ///< bytes per connection; 0: all
-  int cuts = 1000;            ///< connections that are cut
+  std::size_t cut_after = 0;   ///< bytes per connection; 0: all
+  std::size_t body_bytes = 0;  ///< sent as if they were the whole file; 0: the whole
+  int cuts = 1000;             ///< connections that are cut
   std::vector<std::string> asked_ranges;
   int downloads = 0;
 
@@ -70,6 +71,10 @@ class Hub {
     }
     ++downloads;
     asked_ranges.push_back(request.get_header_value("Range"));
+    if (body_bytes > 0) {
+      response.set_content(payload_.substr(0, body_bytes), "application/octet-stream");
+      return;
+    }
     std::size_t start = 0;
     if (ranges == Ranges::supported && request.has_header("Range"))
       start = std::stoul(request.get_header_value("Range").substr(6));
@@ -176,6 +181,22 @@ TEST_F(Pull, without_ranges_it_begins_again) {
   const auto model = pull("hf:org/repo:tiny.gguf", home_, options(hub));
   ASSERT_TRUE(model.ok()) << model.error().line();
   EXPECT_EQ(sha256_hex_of_file(model->file).value(), sha256_hex(payload_));
+}
+
+// proves P-MOD-05
+TEST_F(Pull, a_truncated_body_that_calls_itself_whole_is_not_installed) {
+  Hub hub(payload_);
+  hub.body_bytes = payload_.size() / 2;
+  hub.ranges = Hub::Ranges::ignored;
+  const auto model = pull("hf:org/repo:tiny.gguf", home_, options(hub));
+  ASSERT_FALSE(model.ok());
+  EXPECT_TRUE(InstalledModels(home_).list()->empty());
+  // A hub that gives the whole file later finds nothing in its way.
+  hub.body_bytes = 0;
+  hub.ranges = Hub::Ranges::supported;
+  const auto again = pull("hf:org/repo:tiny.gguf", home_, options(hub));
+  ASSERT_TRUE(again.ok()) << again.error().line();
+  EXPECT_EQ(sha256_hex_of_file(again->file).value(), sha256_hex(payload_));
 }
 
 // proves P-MOD-05
