@@ -61,7 +61,15 @@ const Set& place_words() {
   return kWords;
 }
 
+const Set& measure_words() {  // for "how long" of things that are no time
+  static const Set kWords = {"km", "kilometre", "kilometer", "metr", "meter", "mil", "foot", "feet",
+                             "ft", "inch",      "cm",        "mm",   "yard",  "m",   "pag",  "word"};
+  return kWords;
+}
+
 }  // namespace
+
+bool is_number_word(const Word& word) { return word.digit || one_of(word.lower, number_words()); }
 
 AnswerType answer_type_of(std::string_view question) {
   const std::vector<Word> words = words_of(question);
@@ -116,7 +124,8 @@ AnswerType answer_type_of(std::string_view question) {
           return AnswerType::name;
         }
       }
-      return AnswerType::any;
+      // "What does X cost?", however long X is.
+      return any_of({"cost"}) ? AnswerType::money : AnswerType::any;
     }
   }
   return AnswerType::any;
@@ -128,7 +137,7 @@ bool holds_answer_of(AnswerType type, std::string_view text, std::string_view qu
   std::unordered_set<std::string> asked;
   for (const Word& word : words_of(question)) asked.insert(word.stem);
   const auto is_number = [&asked](const Word& word) {
-    return (word.digit || one_of(word.lower, number_words())) && !asked.contains(word.stem);
+    return is_number_word(word) && !asked.contains(word.stem);
   };
   const auto found = [&words](auto&& test) { return std::any_of(words.begin(), words.end(), test); };
   switch (type) {
@@ -149,10 +158,16 @@ bool holds_answer_of(AnswerType type, std::string_view text, std::string_view qu
     case AnswerType::date:
       return found([&](const Word& w) {
         return !asked.contains(w.stem) &&
-               (w.digit || (one_of(w.lower, calendar_words())) || (w.lower == "may" && w.capital));
+               (w.digit || one_of(w.lower, calendar_words()) || one_of(w.stem, calendar_words()) ||
+                (w.lower == "may" && w.capital));
       });
     case AnswerType::duration:
-      return found([](const Word& w) { return one_of(w.stem, duration_words()); }) || found(is_number);
+      return found([](const Word& w) {
+               return one_of(w.stem, duration_words()) || w.lower == "once" || w.lower == "twice" ||
+                      w.lower == "daily" || w.lower == "weekly" || w.lower == "monthly" ||
+                      w.lower == "yearly" || w.lower == "annually" || w.lower == "always";
+             }) ||
+             (found(is_number) && found([](const Word& w) { return one_of(w.stem, measure_words()); }));
     case AnswerType::name:
       return found([&asked](const Word& w) {
                return !asked.contains(w.stem) && !w.stop &&

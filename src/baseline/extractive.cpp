@@ -46,8 +46,6 @@ Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view que
   answer.confidence =
       logistic(answer_features(read, hits, *found, scores, best), kAnswerWeights, kAnswerBias);
   for (const std::size_t i : order) {
-    if (answer.sentences.size() >= static_cast<std::size_t>(options.max_sentences)) break;
-    if (scores[i] < kFurtherSentenceShare * scores[best]) break;
     const Candidate& candidate = (*found)[i];
     const Passage& passage = hits[candidate.hit].passage;
     ScoredSentence sentence;
@@ -57,7 +55,11 @@ Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view que
     sentence.score = scores[i];
     sentence.coverage = std::min(1.0F, candidate.features[0] + candidate.features[1]);
     sentence.cosine = candidate.features[4];
-    answer.sentences.push_back(std::move(sentence));
+    if (answer.sentences.size() < static_cast<std::size_t>(options.max_sentences) &&
+        scores[i] >= kFurtherSentenceShare * scores[best]) {
+      answer.sentences.push_back(sentence);
+    }
+    answer.considered.push_back(std::move(sentence));
   }
   return answer;
 }

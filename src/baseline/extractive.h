@@ -26,8 +26,9 @@ struct ScoredSentence {
 };
 
 struct ExtractiveAnswer {
-  std::vector<ScoredSentence> sentences;  ///< best first; empty: nothing fits
-  float confidence = 0;                   ///< 0..1: that the documents answer the question at all
+  std::vector<ScoredSentence> sentences;   ///< best first; empty: nothing fits
+  std::vector<ScoredSentence> considered;  ///< all that were scored, best first; holds `sentences`
+  float confidence = 0;                    ///< 0..1: that the documents answer the question at all
 };
 
 /// `terms` are the question's content words with their idf (same length). Deterministic.

@@ -23,15 +23,27 @@ bool same_family(std::string_view a, std::string_view b) {
   return shared >= 5 && shared * 10 >= longer * 6;
 }
 
-/// Words that only shape a question: "how much", "what kind of", "is there".
+/// Words that only shape a question: "how much", "how hot", "what kind of". An answer gives the measure
+/// itself.
 bool shapes_question(const std::vector<Word>& words, std::size_t i) {
-  static const std::unordered_set<std::string_view> kShapes = {"much", "many", "long", "often",
-                                                               "far",  "old",  "soon"};
+  static const std::unordered_set<std::string_view> kShapes = {
+      "much", "many", "long", "often", "far",  "old",  "soon", "hot",   "cold",  "large", "big",
+      "fast", "high", "tall", "heavy", "deep", "wide", "late", "early", "quick", "thick", "loud"};
   static const std::unordered_set<std::string_view> kNouns = {"kind", "type",   "sort",
                                                               "name", "happen", "mean"};
+  if (words[i].lower == "mean") return true;  // "What does X mean?"
   if (i > 0 && words[i - 1].lower == "how" && kShapes.contains(words[i].lower)) return true;
   return i > 0 && i <= 2 && (words[0].lower == "what" || words[0].lower == "which") &&
          kNouns.contains(words[i].lower);
+}
+
+constexpr float kInherited = 0.8F;  // credit for a word of the line or sentence that this one goes on from
+constexpr float kNearMatch = 0.9F;  // credit for another word of trade with the same meaning
+
+/// What "What does X cost?" is answered with in lists and contracts.
+bool same_meaning(std::string_view a, std::string_view b) {
+  static const std::unordered_set<std::string_view> kPrices = {"cost", "pric", "price", "fee", "charg"};
+  return kPrices.contains(a) && kPrices.contains(b);
 }
 
 /// Stems of one text, for fast look-up.
@@ -44,6 +56,10 @@ struct Bag {
   }
   float match(const std::string& stem) const {
     if (stems.contains(stem)) return 1.0F;
+    if (std::any_of(stems.begin(), stems.end(),
+                    [&stem](const std::string& other) { return same_meaning(stem, other); })) {
+      return kNearMatch;
+    }
     if (stem.size() < 5) return 0.0F;
     for (const std::string& other : stems) {
       if (same_family(stem, other)) return kSoftMatch;
@@ -56,6 +72,77 @@ float dot(const float* a, const float* b, int size) {
   float sum = 0;
   for (int i = 0; i < size; ++i) sum += a[i] * b[i];
   return sum;
+}
+
+/// A line that announces what follows: a question, or a few words without an end of their own.
+bool announces(std::string_view text, Span span, const Bag& bag) {
+  const std::string_view sentence = slice(text, span);
+  const bool own_line =
+      (span.start == 0 || text[span.start - 1] == '\n') && span.end < text.size() && text[span.end] == '\n';
+  if (!own_line || sentence.empty()) return false;
+  if (sentence.ends_with('?')) return true;
+  constexpr std::size_t kLongestTitle = 10;  // words
+  return bag.words.size() <= kLongestTitle && sentence.find('|') == std::string_view::npos &&
+         std::string_view(".!;,").find(sentence.back()) == std::string_view::npos;
+}
+
+bool refers_back(const Bag& bag) {
+  static const std::unordered_set<std::string_view> kWords = {
+      "it", "they", "he", "she", "its", "their", "his", "her", "this", "these", "those", "such"};
+  return !bag.words.empty() && kWords.contains(bag.words.front().lower);
+}
+
+/// What a sentence goes on from: the line that announces it, and the sentences that its pronoun refers back
+/// to.
+struct Subjects {
+  Bag words{""};
+  Span title;  ///< the line that announces the sentence; may be empty
+};
+
+std::vector<Subjects> inherited(std::string_view text, const std::vector<Span>& spans,
+                                const std::vector<Bag>& bags) {
+  std::vector<Subjects> all;
+  std::optional<std::size_t> line;  // that announces
+  std::size_t start = 0;            // of the paragraph
+  for (std::size_t s = 0; s < spans.size(); ++s) {
+    const bool paragraph =
+        s == 0 || slice(text, {spans[s - 1].end, spans[s].start}).find("\n\n") != std::string_view::npos;
+    if (paragraph) start = s;
+    Subjects subjects;
+    // A question is answered by the paragraph after it; a title holds until the next line of its kind.
+    if (line) {
+      subjects.title = spans[*line];
+      subjects.words.stems = bags[*line].stems;
+    }
+    constexpr std::size_t kReach = 4;  // sentences
+    const std::size_t from = refers_back(bags[s]) ? std::max(s > kReach ? s - kReach : 0, start) : s;
+    for (std::size_t i = from; i < s; ++i) {
+      subjects.words.stems.insert(bags[i].stems.begin(), bags[i].stems.end());
+    }
+    all.push_back(std::move(subjects));
+    if (announces(text, spans[s], bags[s])) line = s;
+  }
+  return all;
+}
+
+/// "six months" asked and only "twelve months" said: another case than the one asked for.
+bool other_number(const std::vector<Word>& question, const std::vector<Word>& sentence) {
+  const auto counted = [](const std::vector<Word>& words, std::size_t i) {
+    return i + 1 < words.size() && is_number_word(words[i]) && !is_number_word(words[i + 1]) &&
+           !words[i + 1].stop;
+  };
+  for (std::size_t q = 0; q < question.size(); ++q) {
+    if (!counted(question, q)) continue;
+    bool same = false, other = false;
+    for (std::size_t s = 0; s < sentence.size(); ++s) {
+      if (sentence[s].lower == question[q].lower) same = true;
+      if (counted(sentence, s) && sentence[s + 1].stem == question[q + 1].stem) {
+        other |= sentence[s].lower != question[q].lower;
+      }
+    }
+    if (other && !same) return true;
+  }
+  return false;
 }
 
 float share(float part, float whole) { return whole > 0 ? std::clamp(part / whole, 0.0F, 1.0F) : 0.0F; }
@@ -76,6 +163,10 @@ Question read_question(std::string_view text, const std::vector<std::string>& te
     rarest = i == 0 ? weight : std::max(rarest, weight);
   }
   const std::vector<Word> words = words_of(text);
+  static const std::unordered_set<std::string_view> kYesNo = {"is",   "are", "was",    "were", "do",   "does",
+                                                              "did",  "can", "could",  "may",  "must", "has",
+                                                              "have", "had", "should", "will", "would"};
+  question.yes_or_no = !words.empty() && kYesNo.contains(words.front().lower);
   for (const bool with_stop_words : {false, true}) {
     for (std::size_t i = 0; i < words.size(); ++i) {
       const Word& word = words[i];
@@ -85,7 +176,8 @@ Question read_question(std::string_view text, const std::vector<std::string>& te
       const auto weight = weight_of.find(word.stem);
       question.stems.push_back(word.stem);
       question.idf.push_back(weight != weight_of.end() ? weight->second : rarest);
-      question.is_name.push_back(word.digit || word.all_capitals || (word.capital && !word.sentence_start));
+      question.is_name.push_back(is_number_word(word) || word.all_capitals ||
+                                 (word.capital && !word.sentence_start));
     }
     if (!question.stems.empty()) break;  // a question of stop words alone is read with them
   }
@@ -100,6 +192,7 @@ Result<std::vector<Candidate>> candidates(engine::Embedder& embedder, const Ques
   float best_bm25 = 0;
   for (const Hit& hit : hits) best_bm25 = std::max(best_bm25, hit.why.bm25.value_or(0.0F));
 
+  const std::vector<Word> asked = words_of(question.text);
   std::vector<std::vector<float>> matches;  // of each candidate: how well it holds each term
   std::vector<float> lexical;
   std::unordered_set<std::string> seen;
@@ -107,17 +200,20 @@ Result<std::vector<Candidate>> candidates(engine::Embedder& embedder, const Ques
     const std::string& text = hits[h].passage.text;
     const Bag heading(hits[h].passage.heading_path + "\n" + hits[h].title);
     std::vector<Bag> bags;
-    std::vector<Span> spans = passage::sentences(text);
+    const std::vector<Span> spans = passage::sentences(text);
     for (const Span span : spans) bags.emplace_back(slice(text, span));
+    const std::vector<Subjects> subjects = inherited(text, spans, bags);
     for (std::size_t s = 0; s < spans.size(); ++s) {
       if (bags[s].words.empty() || !seen.insert(std::string(slice(text, spans[s]))).second) continue;
       Candidate candidate;
       candidate.hit = h;
       candidate.local = spans[s];
+      candidate.title = subjects[s].title;
       std::vector<float> found(terms);
       float covered = 0, context = 0, names = 0, all_names = 0;
       for (std::size_t t = 0; t < terms; ++t) {
-        found[t] = bags[s].match(question.stems[t]);
+        found[t] = std::max(bags[s].match(question.stems[t]),
+                            kInherited * subjects[s].words.match(question.stems[t]));
         covered += question.idf[t] * found[t];
         if (question.is_name[t]) {
           all_names += 1;
@@ -167,6 +263,8 @@ Result<std::vector<Candidate>> candidates(engine::Embedder& embedder, const Ques
       f[11] = bags[s].words.size() < 4 ? 1.0F : 0.0F;
       f[12] = sentence.ends_with('?') ? 1.0F : 0.0F;
       f[13] = all_names > 0 ? names / all_names : 0.0F;
+      f[14] = fresh == 0 && !question.yes_or_no ? 1.0F : 0.0F;
+      f[15] = other_number(asked, bags[s].words) ? 1.0F : 0.0F;
       lexical.push_back(f[0] + 0.4F * f[1] + 0.2F * f[8] + 0.2F * f[6]);
       matches.push_back(std::move(found));
       all.push_back(candidate);
@@ -178,10 +276,11 @@ Result<std::vector<Candidate>> candidates(engine::Embedder& embedder, const Ques
   std::size_t rarest = terms;
   for (std::size_t t = 0; t < terms; ++t) {
     const bool anywhere =
-        std::any_of(matches.begin(), matches.end(), [t](const auto& m) { return m[t] >= 1.0F; });
+        std::any_of(matches.begin(), matches.end(), [t](const auto& m) { return m[t] >= kInherited; });
     if (anywhere && (rarest == terms || question.idf[t] > question.idf[rarest])) rarest = t;
   }
-  for (std::size_t i = 0; rarest < terms && i < all.size(); ++i) all[i].features[3] = matches[i][rarest];
+  for (std::size_t i = 0; rarest < terms && i < all.size(); ++i)
+    all[i].features[3] = matches[i][rarest] >= kInherited ? 1.0F : 0.0F;
 
   // Keep the best by words, in their order, and embed those with the question in one call.
   std::vector<std::size_t> order(all.size());
@@ -196,6 +295,9 @@ Result<std::vector<Candidate>> candidates(engine::Embedder& embedder, const Ques
   for (const std::size_t i : order) {
     const Hit& hit = hits[all[i].hit];
     std::string sentence(slice(hit.passage.text, all[i].local));
+    if (!all[i].title.empty()) {  // "Error E07", or the question that it answers
+      sentence = std::string(slice(hit.passage.text, all[i].title)) + "\n" + sentence;
+    }
     bool fits =
         sentence.size() + 2 <= static_cast<std::size_t>(embedder.max_tokens());  // a token has a byte or more
     if (!fits) {
@@ -260,6 +362,12 @@ std::array<float, kAnswerFeatures> answer_features(const Question& question, con
   f[8] = share(names_missing, names);
   f[9] = chosen.features[8];
   f[10] = chosen.features[9];
+  f[11] = chosen.features[15];
+  // A measure that is asked for and not given is no answer, however near the words are.
+  const bool measured = question.type == AnswerType::number || question.type == AnswerType::money ||
+                        question.type == AnswerType::percent || question.type == AnswerType::date ||
+                        question.type == AnswerType::duration;
+  f[12] = measured ? chosen.features[9] : 0.0F;
   return f;
 }
 

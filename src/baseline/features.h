@@ -13,6 +13,7 @@
 #include "base/passage.h"
 #include "base/result.h"
 #include "base/span.h"
+#include "baseline/words.h"
 #include "engine/engine.h"
 
 namespace loam::baseline {
@@ -22,12 +23,16 @@ enum class AnswerType : std::uint8_t { any, number, money, percent, date, durati
 
 AnswerType answer_type_of(std::string_view question);
 
+/// "12", "A4", "twelve".
+bool is_number_word(const Word& word);
+
 /// Whether a text holds something of that type which the question does not already say.
 bool holds_answer_of(AnswerType type, std::string_view text, std::string_view question);
 
-inline constexpr std::size_t kSentenceFeatures = 14;
+inline constexpr std::size_t kSentenceFeatures = 16;
 inline constexpr std::array<const char*, kSentenceFeatures> kSentenceFeatureNames = {
-    "coverage",    // idf share of the question's terms in the sentence
+    "coverage",    // idf share of the question's terms in the sentence, or in what it goes on from: the
+                   // title or question above it, the sentence that its pronoun refers to
     "context",     // further share in the neighbouring sentences and the heading path
     "pairs",       // share of the question's neighbouring terms that are neighbours here
     "best_term",   // whether the rarest term found anywhere in the hits is here
@@ -41,9 +46,11 @@ inline constexpr std::array<const char*, kSentenceFeatures> kSentenceFeatureName
     "short",       // fewer than four words
     "question",    // it is itself a question
     "names",       // share of the question's names and numbers that are here
+    "echo",        // it says nothing that the question does not; yes-or-no questions aside
+    "other_case",  // the question counts ("six months"), and only another count of it is here
 };
 
-inline constexpr std::size_t kAnswerFeatures = 11;
+inline constexpr std::size_t kAnswerFeatures = 13;
 inline constexpr std::array<const char*, kAnswerFeatures> kAnswerFeatureNames = {
     "score",            // of the best sentence
     "coverage",         // of the best sentence and its context
@@ -55,11 +62,14 @@ inline constexpr std::array<const char*, kAnswerFeatures> kAnswerFeatureNames = 
     "passage_missing",  // idf share of the question's terms missing from the best sentence's passage
     "names_missing",    // share of the question's names and numbers missing from that passage
     "type_match",      "type_miss",
+    "other_case",       // of the best sentence
+    "measure_missing",  // a number, price, date or duration is asked for, and the best sentence has none
 };
 
 struct Candidate {
   std::size_t hit = 0;
   Span local;  ///< bytes of the passage's text
+  Span title;  ///< the line that announces it; empty when there is none
   std::array<float, kSentenceFeatures> features{};
 };
 
@@ -69,7 +79,8 @@ struct Question {
   AnswerType type = AnswerType::any;
   std::vector<std::string> stems;  ///< content words, in order, no duplicates
   std::vector<float> idf;          ///< same length
-  std::vector<bool> is_name;       ///< same length: written with a capital or a digit
+  std::vector<bool> is_name;       ///< same length: a number, or written with a capital
+  bool yes_or_no = false;          ///< "Is ...?", "May ...?"
 };
 
 Question read_question(std::string_view text, const std::vector<std::string>& terms,

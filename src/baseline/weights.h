@@ -7,13 +7,14 @@
 
 namespace loam::baseline {
 
-inline constexpr float kSentenceBias = -9.5184F;
+inline constexpr float kSentenceBias = -9.5360F;
 inline constexpr std::array<float, kSentenceFeatures> kSentenceWeights = {
-    3.7427F, 0.3481F, 0.7560F,  0.4173F, 3.9066F,  -0.0165F, 2.1525F,
-    1.6134F, 0.6391F, -0.5287F, 0.2811F, -1.0010F, -1.0000F, -0.3743F};
+    3.5423F, 0.3697F,  0.8970F, 0.3941F,  4.0926F,  -0.0661F, 2.1004F,  1.6096F,
+    0.5954F, -0.6030F, 0.2787F, -1.0009F, -1.0000F, -0.3381F, -3.0000F, -2.0338F};
 
-inline constexpr float kAnswerBias = -2.7848F;
+inline constexpr float kAnswerBias = -2.8460F;
 inline constexpr std::array<float, kAnswerFeatures> kAnswerWeights = {
-    1.3198F, 1.0857F, 1.1754F, 1.5900F, 0.3558F, -0.7644F, -0.2277F, -0.0351F, -1.8976F, 0.3778F, -0.5104F};
+    1.3376F,  1.1660F,  1.2450F, 1.5853F,  0.4196F,  -0.7378F, -0.2239F,
+    -0.0485F, -1.8305F, 0.3337F, -0.1805F, -2.0000F, -1.2649F};
 
 }  // namespace loam::baseline
