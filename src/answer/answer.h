@@ -17,8 +17,8 @@ namespace loam::answer {
 
 struct AskOptions {
   int passages_shown = 4;
-  int answer_tokens = 128;
-  float min_confidence = 0.3F;  ///< below it Loam abstains; chosen on bench/baseline/README.md
+  int answer_tokens = 64;         ///< at most; the draft ends earlier when it has said enough
+  float min_confidence = 0.3F;    ///< below it Loam abstains; chosen on bench/baseline/README.md
   bool keep_unsupported = false;  ///< show unsupported sentences, marked, instead of dropping them
   bool use_model = true;          ///< false: the extractive baseline alone
   retrieve::RetrieveOptions retrieve;

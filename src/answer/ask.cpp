@@ -6,17 +6,23 @@
 #include "answer/answer.h"
 #include "answer/draft.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "baseline/features.h"
 #include "baseline/words.h"
+#include "passage/cutter.h"
 
 namespace loam::answer {
 namespace {
 
 constexpr int kBaselinePassages = 5;  // as in the run that fitted the baseline (bench/baseline/README.md)
 
-// A checked sentence of the model must speak of the question at least half as much as the baseline's best
-// one; otherwise it is true but beside the point.
-constexpr float kRelevanceShare = 0.5F;
+// What carries a sentence of the model must score at least so much of what the baseline's best sentence does;
+// otherwise it is true but beside the point. The share at which the baseline itself gives a further sentence.
+constexpr float kEvidenceShare = 0.6F;
+
+// "One to three short sentences" is what the pre-prompt asks for.
+constexpr std::size_t kEnoughSentences = 3;
+constexpr std::size_t kHopelessSentences = 2;  // without one that holds
 
 struct Terms {
   std::vector<std::string> words;
@@ -128,34 +134,98 @@ Checked check(const std::vector<std::string>& draft, const std::vector<Hit>& sho
   return checked;
 }
 
-/// Share of the question's terms, by idf, that a text holds.
-float relevance(const baseline::Question& question, std::string_view text) {
-  std::unordered_set<std::string> stems;
-  for (const baseline::Word& word : baseline::words_of(text)) stems.insert(word.stem);
-  float found = 0, all = 0;
-  for (std::size_t i = 0; i < question.stems.size(); ++i) {
-    all += question.idf[i];
-    if (stems.contains(question.stems[i])) found += question.idf[i];
+/// How well the baseline thinks of the sentence that carries this one.
+float evidence_score(const Citation& citation, const baseline::ExtractiveAnswer& found,
+                     const std::vector<Hit>& hits) {
+  for (const baseline::ScoredSentence& sentence : found.considered) {  // best first
+    const bool overlap = sentence.span.start < citation.span.end && citation.span.start < sentence.span.end;
+    if (hits[sentence.hit].passage.document == citation.document && overlap) return sentence.score;
   }
-  return all > 0 ? found / all : 0.0F;
+  return 0;
 }
 
-/// Whether the checked sentences answer this question about as well as the baseline does.
-bool answers(const Checked& checked, const baseline::ExtractiveAnswer& found,
+/// Whether the checked sentences answer this question about as well as the baseline does. Sentences that are
+/// true but beside the question are marked as not supported.
+bool answers(Checked& checked, const baseline::ExtractiveAnswer& found, const std::vector<Hit>& hits,
              const baseline::Question& question) {
-  if (!checked.any_supported) return false;
-  if (found.sentences.empty()) return true;
-  std::string said;
-  for (const AnswerSentence& sentence : checked.sentences) {
-    if (sentence.supported) said += sentence.text + "\n";
-  }
-  std::string evidence = said;
-  for (const Citation& citation : checked.citations) evidence += citation.quote + "\n";
+  if (found.sentences.empty()) return checked.any_supported;
   const baseline::ScoredSentence& best = found.sentences.front();
-  if (relevance(question, evidence) < kRelevanceShare * relevance(question, best.text)) return false;
+  std::string said;
+  for (AnswerSentence& sentence : checked.sentences) {
+    if (!sentence.supported) continue;
+    const Citation& citation = checked.citations[static_cast<std::size_t>(sentence.citations.front()) - 1];
+    if (evidence_score(citation, found, hits) < kEvidenceShare * best.score) {
+      sentence.supported = false;
+      sentence.citations.clear();
+      sentence.why_not = "it is in the documents, but does not answer the question";
+      continue;
+    }
+    said += sentence.text + "\n";
+  }
+  if (said.empty()) return false;
   return baseline::holds_answer_of(question.type, said, question.text) ||
          !baseline::holds_answer_of(question.type, best.text, question.text);
 }
+
+/// The citations that supported sentences use, numbered anew.
+std::vector<Citation> used(std::vector<AnswerSentence>& sentences, std::vector<Citation> citations) {
+  std::vector<Citation> kept;
+  std::vector<int> number(citations.size() + 1, 0);
+  for (AnswerSentence& sentence : sentences) {
+    for (int& id : sentence.citations) {
+      const auto old = static_cast<std::size_t>(id);
+      if (number[old] == 0) {
+        kept.push_back(std::move(citations[old - 1]));
+        kept.back().id = number[old] = static_cast<int>(kept.size());
+      }
+      id = number[old];
+    }
+  }
+  return kept;
+}
+
+/// Watches a draft grow, and says when more of it would only cost time.
+class DraftWatch {
+ public:
+  DraftWatch(const std::vector<Hit>& shown, const std::string& question)
+      : shown_(shown), question_(question) {}
+
+  /// False when the draft should end.
+  bool goes_on(std::string_view piece) {
+    text_ += piece;
+    if (piece.find_first_of(".!?\n") == std::string_view::npos) return true;
+    // A sentence is whole once the next has begun: "4." may become "4.90 EUR".
+    const std::vector<Span> spans = passage::sentences(text_);
+    while (!ended_ && whole_ + 1 < spans.size()) {
+      take(spans[whole_], spans[whole_ + 1].start);
+      ++whole_;
+      if (whole_ >= kHopelessSentences && held_ == 0) ended_ = true;
+    }
+    return !ended_;
+  }
+  bool ended() const { return ended_; }
+  /// Bytes of the draft that count.
+  std::size_t end() const { return end_; }
+
+ private:
+  void take(Span sentence, std::size_t next) {
+    end_ = sentence.end;
+    const bool again = !seen_.insert(to_lower_utf8(on_one_line(slice(text_, sentence)))).second;
+    for (const std::string& said : sentences_of_draft(slice(text_, sentence), question_, false)) {
+      ++said_;
+      held_ += align(said, shown_).supported ? 1U : 0U;
+    }
+    const bool new_part = slice(text_, {sentence.end, next}).find("\n\n") != std::string_view::npos;
+    ended_ = again || said_ >= kEnoughSentences || (new_part && held_ > 0);
+  }
+
+  const std::vector<Hit>& shown_;
+  const std::string& question_;
+  std::string text_;
+  std::unordered_set<std::string> seen_;
+  std::size_t whole_ = 0, said_ = 0, held_ = 0, end_ = 0;
+  bool ended_ = false;
+};
 
 Answer& abstain(Answer& answer, std::string reason) {
   answer.abstained = true;
@@ -179,13 +249,18 @@ Result<void> draft(Answer& answer, engine::Engine& engine, const std::vector<Hit
   request.messages = answer.prompt.messages;
   request.max_tokens = options.answer_tokens;
   request.sampling = options.sampling;
-  Result<engine::Draft> written = engine.generate(request, on_draft, std::move(stop));
+  DraftWatch watch(answer.prompt.shown, question);
+  const auto sink = [&](std::string_view piece) {
+    return (!on_draft || on_draft(piece)) && watch.goes_on(piece);
+  };
+  Result<engine::Draft> written = engine.generate(request, sink, std::move(stop));
   if (!written) return written.error();
   answer.draft = std::move(written->text);
+  if (watch.ended()) answer.draft.resize(std::min(answer.draft.size(), watch.end()));
   answer.usage = written->usage;
   answer.timings.prefill_ms = written->usage.prefill_ms;
   answer.timings.decode_ms = written->usage.decode_ms;
-  cut_off = written->finish != engine::FinishReason::stop;
+  cut_off = !watch.ended() && written->finish != engine::FinishReason::stop;
   return done();
 }
 
@@ -252,10 +327,10 @@ Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, e
     if (!drafted) return drafted.error();
     Checked checked = check(sentences_of_draft(answer.draft, question, cut_off), answer.prompt.shown);
     const baseline::Question read = baseline::read_question(question, terms->words, terms->idf);
-    const bool good = answers(checked, *found, read);
+    const bool good = answers(checked, *found, *hits, read);
     if (good) {
       answer.from = AnswerFrom::model;
-      answer.citations = std::move(checked.citations);
+      answer.citations = used(checked.sentences, std::move(checked.citations));
     }
     for (AnswerSentence& sentence : checked.sentences) {
       if (sentence.supported ? good : options.keep_unsupported)
