@@ -77,7 +77,7 @@ struct Options {
   int passages = 4;
   std::string legs = "both";
   int candidates = 100;
-  int answer_tokens = 128;
+  int answer_tokens = 64;
   double min_confidence = fitted_min_confidence();
   bool keep_unsupported = false;
   bool show_prompt = false;
