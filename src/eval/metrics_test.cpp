@@ -14,7 +14,7 @@ TEST(Ranking, a_perfect_order_has_ndcg_one) {
   EXPECT_DOUBLE_EQ(ndcg_at_k(Ranking{"a", "b", "c"}, judged, 10), 1.0);
 }
 
-TEST(Ranking, ndcg_of_a_known_order_is_the_hand_computed_one) {
+TEST(Ranking, ndcg_of_a_known_order_is_the_hand_computed_one) {  // proves P-EVAL-01
   // Gains 0, 2, 1 at ranks 1..3: 2/log2(3) + 1/log2(4) = 1.26186 + 0.5; ideal 2/log2(2) + 1/log2(3)
   // = 2.63093.
   const Judgements judged{{"a", 2}, {"b", 1}};
@@ -91,7 +91,7 @@ TEST(Answers, exact_match_takes_any_accepted_answer) {
   EXPECT_DOUBLE_EQ(exact_match("", {}), 0.0);
 }
 
-TEST(Answers, token_f1_is_the_hand_computed_one) {
+TEST(Answers, token_f1_is_the_hand_computed_one) {  // proves P-EVAL-01
   // "broncos of denver" against "denver broncos": 2 common, precision 2/3, recall 1: 0.8.
   EXPECT_NEAR(token_f1("Broncos of Denver", std::vector<std::string>{"Denver Broncos"}), 0.8, 1e-12);
   // Repeated words count as often as both have them: 1 common of 2 and 1 of 1.
@@ -128,7 +128,7 @@ TEST(Bootstrap, the_width_is_that_of_the_normal_approximation_for_many_values) {
   EXPECT_NEAR(estimate.high - estimate.low, 2.0 * half_width, 0.003);
 }
 
-TEST(Bootstrap, the_same_seed_gives_the_same_interval_and_another_seed_another) {
+TEST(Bootstrap, the_same_seed_gives_the_same_interval_and_another_seed_another) {  // proves P-EVAL-02
   std::vector<double> values;
   for (int i = 0; i < 97; ++i) values.push_back(std::sqrt(static_cast<double>(i * 7919 % 97)));
   const Estimate one = bootstrap_mean(values, {.resamples = 500, .seed = 7});
