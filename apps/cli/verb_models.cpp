@@ -351,7 +351,7 @@ Result<Outcome> run_models_pull(Context& context) {
   terminal.wipe_progress();
   if (!model) return model.error();
   const bool can_choose =
-      model->role == engine::ModelRole::chat && model->weights.empty() && !context.options().keep_format;
+      model->role == engine::ModelRole::chat && !model->weights_measured && !context.options().keep_format;
   if (can_choose) {
     terminal.note("Measuring which form of the weights runs fastest here; about a minute for a small model.");
     engine::WeightsOptions options;
