@@ -395,6 +395,9 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--list"]:
         print("\n".join(CHECKS))
         sys.exit(0)
+    unknown = [w for w in sys.argv[1:] if w not in CHECKS]
+    if unknown:
+        sys.exit(f"usage: check.py [--list] [CHECK ...]; there is no {unknown[0]}. The checks: {', '.join(CHECKS)}")
     for wanted in sys.argv[1:] or list(CHECKS):
         CHECKS[wanted]()
     for line in findings:
