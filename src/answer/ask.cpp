@@ -193,7 +193,6 @@ class DraftWatch {
   /// False when the draft should end.
   bool goes_on(std::string_view piece) {
     text_ += piece;
-    if (piece.find_first_of(".!?\n") == std::string_view::npos) return true;
     // A sentence is whole once the next has begun: "4." may become "4.90 EUR".
     const std::vector<Span> spans = passage::sentences(text_);
     while (!ended_ && whole_ + 1 < spans.size()) {

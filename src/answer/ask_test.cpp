@@ -73,6 +73,30 @@ class ScriptedEngine : public engine::Engine {
   std::string name_ = "scripted";
 };
 
+/// Writes piece by piece, until it is told to stop.
+class StreamingEngine : public ScriptedEngine {
+ public:
+  explicit StreamingEngine(std::vector<std::string> pieces)
+      : ScriptedEngine(""), pieces_(std::move(pieces)) {}
+  Result<engine::Draft> generate(const engine::GenerateRequest&, const engine::TextSink& sink,
+                                 std::stop_token) override {
+    engine::Draft draft;
+    for (const std::string& piece : pieces_) {
+      ++written;
+      draft.text += piece;
+      if (!sink(piece)) {
+        draft.finish = engine::FinishReason::cancelled;
+        break;
+      }
+    }
+    return draft;
+  }
+  int written = 0;
+
+ private:
+  std::vector<std::string> pieces_;
+};
+
 class FixedRetriever : public retrieve::Retriever {
  public:
   explicit FixedRetriever(std::vector<std::string> texts) {
@@ -168,6 +192,40 @@ TEST(Ask, a_draft_without_support_is_withheld_and_the_baseline_answers) {
   EXPECT_FALSE(answer.sentences.back().why_not.empty());
   EXPECT_EQ(answer.text->find("15"), std::string::npos) << "the answer itself never holds unsupported text";
   expect_exact_quotes(answer, retriever);
+}
+
+// proves P-ANS-08
+TEST(Ask, a_true_sentence_that_answers_another_question_is_not_shown) {
+  const std::string staff =
+      "The probation period lasts six months. Whoever passes probation receives a bonus. "
+      "The bonus is 750 pounds.";
+  FixedRetriever retriever({staff});
+  ScriptedEngine engine("The bonus is 750 pounds.");
+  Answer answer = ask_ok(retriever, &engine, "How long does probation last?", always());
+  EXPECT_EQ(answer.from, AnswerFrom::baseline);
+  EXPECT_EQ(answer.sentences.at(0).text, "The probation period lasts six months.");
+  ScriptedEngine both("The probation period lasts six months. The bonus is 750 pounds.");
+  answer = ask_ok(retriever, &both, "How long does probation last?", always());
+  EXPECT_EQ(answer.text, "The probation period lasts six months.");
+  ASSERT_EQ(answer.citations.size(), 1U);
+  EXPECT_EQ(answer.sentences.at(0).citations, (std::vector<int>{1}));
+  expect_exact_quotes(answer, retriever);
+}
+
+// proves P-ANS-09
+TEST(Ask, a_draft_ends_when_it_has_said_enough_repeats_itself_or_finds_no_support) {
+  const auto written = [](std::vector<std::string> pieces) {
+    FixedRetriever retriever({kManual});
+    StreamingEngine engine(std::move(pieces));
+    ask_ok(retriever, &engine, "How much does the X200 pump weigh?", always());
+    return engine.written;
+  };
+  const std::string good = "The X200 pump weighs 14 kg. ";
+  EXPECT_EQ(written({good, good, "Then ", "more "}), 3) << "a repetition is seen when the next sentence begins";
+  EXPECT_EQ(written({good, "The motor needs 230 V. ", "The X300 pump weighs 21.5 kg. ", "A ", "B "}), 4);
+  EXPECT_EQ(written({"It is 15 kg. ", "It is 16 kg. ", "Or ", "more "}), 3);
+  EXPECT_EQ(written({good, "\n\n", "Note that ", "all ", "of this "}), 3);
+  EXPECT_EQ(written({"The X200 pump weighs 14", ". ", "Use only original parts."}), 3);
 }
 
 // proves P-ANS-07

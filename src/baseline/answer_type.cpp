@@ -67,6 +67,38 @@ const Set& measure_words() {  // for "how long" of things that are no time
   return kWords;
 }
 
+/// The clock, telephone numbers and the like: digits, but no count of anything.
+bool is_counting(std::string_view text, const std::vector<Word>& words, std::size_t i) {
+  const auto padded = [](const Word& word) {
+    return word.lower.size() > 1 && word.lower[0] == '0' && word.digit;
+  };
+  const auto joined = [&](std::size_t left, std::size_t right) {  // "08:30", "0113 496"
+    if (words[right].span.start != words[left].span.end + 1) return false;
+    const char between = text[words[left].span.end];
+    if (!words[left].digit || !words[right].digit) return false;
+    return between == ':' ||
+           ((between == ' ' || between == '-') && (padded(words[left]) || padded(words[right])));
+  };
+  return !padded(words[i]) && !(i > 0 && joined(i - 1, i)) && !(i + 1 < words.size() && joined(i, i + 1));
+}
+
+/// A year, or digits that stand with others as in 31.12., 08:30, 2024-03-01 and 5pm.
+bool is_date_like(std::string_view text, const std::vector<Word>& words, std::size_t i) {
+  const Word& word = words[i];
+  if (!word.digit) return false;
+  const bool only_digits = word.lower.find_first_not_of("0123456789") == std::string::npos;
+  if (only_digits && word.lower.size() == 4 && (word.lower[0] == '1' || word.lower[0] == '2')) return true;
+  for (const std::string_view ending : {"s", "st", "nd", "rd", "th", "am", "pm", "bc", "ad"}) {
+    if (!only_digits && word.lower.ends_with(ending)) return true;  // "1980s", "19th"
+  }
+  if (i + 1 == words.size()) return false;
+  const Word& next = words[i + 1];
+  static const Set kEras = {"am", "pm", "bc", "ad", "bce", "ce", "o'clock"};
+  if (one_of(next.lower, kEras)) return true;
+  return next.digit && next.span.start == word.span.end + 1 &&
+         std::string_view(":/-").find(text[word.span.end]) != std::string_view::npos;
+}
+
 }  // namespace
 
 bool is_number_word(const Word& word) { return word.digit || one_of(word.lower, number_words()); }
@@ -142,7 +174,10 @@ bool holds_answer_of(AnswerType type, std::string_view text, std::string_view qu
   const auto found = [&words](auto&& test) { return std::any_of(words.begin(), words.end(), test); };
   switch (type) {
     case AnswerType::number:
-      return found(is_number);
+      for (std::size_t i = 0; i < words.size(); ++i) {
+        if (is_number(words[i]) && (!words[i].digit || is_counting(text, words, i))) return true;
+      }
+      return false;
     case AnswerType::money: {
       const bool symbol =
           text.find_first_of("$") != std::string_view::npos || text.find("€") != std::string_view::npos ||
@@ -156,11 +191,16 @@ bool holds_answer_of(AnswerType type, std::string_view text, std::string_view qu
                                     return w.lower.starts_with("percent") || w.lower == "cent";
                                   }));
     case AnswerType::date:
-      return found([&](const Word& w) {
-        return !asked.contains(w.stem) &&
-               (w.digit || one_of(w.lower, calendar_words()) || one_of(w.stem, calendar_words()) ||
-                (w.lower == "may" && w.capital));
-      });
+      for (std::size_t i = 0; i < words.size(); ++i) {
+        const Word& word = words[i];
+        if (asked.contains(word.stem)) continue;
+        if (is_date_like(text, words, i) || one_of(word.lower, calendar_words()) ||
+            one_of(word.stem, calendar_words()) || (word.lower == "may" && word.capital)) {
+          return true;
+        }
+      }
+      // "18 months after the last purchase"
+      return found(is_number) && found([](const Word& w) { return one_of(w.stem, duration_words()); });
     case AnswerType::duration:
       return found([](const Word& w) {
                return one_of(w.stem, duration_words()) || w.lower == "once" || w.lower == "twice" ||

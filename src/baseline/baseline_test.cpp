@@ -122,7 +122,62 @@ TEST(AnswerType, is_read_off_the_question_word) {
   EXPECT_EQ(answer_type_of("Who approves travel?"), AnswerType::name);
   EXPECT_EQ(answer_type_of("What percentage of faults?"), AnswerType::percent);
   EXPECT_EQ(answer_type_of("What is a pump?"), AnswerType::any);
+  EXPECT_EQ(answer_type_of("What does the big old coffee machine in the hall cost?"), AnswerType::money);
   EXPECT_FALSE(holds_answer_of(AnswerType::number, "In 2024 it was so.", "How many in 2024?"));
+}
+
+TEST(AnswerType, digits_alone_are_not_every_kind_of_answer) {
+  const auto holds = [](AnswerType type, std::string_view text) {
+    return holds_answer_of(type, text, "How and when was the firm founded?");
+  };
+  EXPECT_FALSE(holds(AnswerType::number, "We answer from 08:30 to 17:30 at 0113 496 0150."));
+  EXPECT_TRUE(holds(AnswerType::number, "It serves 496 customers."));
+  EXPECT_TRUE(holds(AnswerType::number, "It draws 0.4 watts."));
+  EXPECT_TRUE(holds(AnswerType::number, "The grinder has seven settings."));
+  EXPECT_FALSE(holds(AnswerType::date, "14 Tannery Row, Leeds, and 3 Quay Street, Hull"));
+  for (const char* date : {"It began in 1987.", "on 1 April", "It opens at 11:30.", "01/02/2023", "at 5 pm",
+                           "in the 1980s", "On Fridays.", "18 months after the last purchase", "in May"}) {
+    EXPECT_TRUE(holds(AnswerType::date, date)) << date;
+  }
+  EXPECT_FALSE(holds(AnswerType::duration, "The bonus is 750 pounds."));
+  EXPECT_TRUE(holds(AnswerType::duration, "The probation period lasts six months."));
+  EXPECT_TRUE(holds(AnswerType::duration, "Twice."));
+}
+
+// A sentence is read with what it goes on from.
+TEST(Baseline, titles_questions_and_pronouns_carry_their_words_to_what_follows) {
+  std::vector<Hit> hits;
+  for (const char* text :
+       {"Error E07\n\nThe brew group is missing.\n\nError E11\n\nThe sensor reports a wrong value.",
+        "How long is the warranty?\n\nMachines have one of 24 months.",
+        "The machine asks for descaling by itself. It must be done at least once every six months."}) {
+    Hit hit;
+    hit.passage.text = text;
+    hit.passage.span = {500, 500 + hit.passage.text.size()};
+    hit.why.cosine = 0.5F;
+    hit.why.bm25 = 4.0F;
+    hits.push_back(std::move(hit));
+  }
+  for (const auto& [question, expected] : std::vector<std::pair<std::string, std::string>>{
+           {"What does error E07 mean?", "The brew group is missing."},
+           {"What does error E11 mean?", "The sensor reports a wrong value."},
+           {"How long is the warranty?", "Machines have one of 24 months."},
+           {"How often is descaling done?", "It must be done at least once every six months."}}) {
+    const ExtractiveAnswer found = answer_to(question, hits);
+    ASSERT_FALSE(found.sentences.empty()) << question;
+    EXPECT_EQ(found.sentences[0].text, expected) << question;
+  }
+}
+
+TEST(Baseline, another_number_of_the_same_thing_is_another_case) {
+  std::vector<Hit> hits = handbook();
+  hits[0].passage.text =
+      "A gift for three months costs 54 pounds. A gift for twelve months costs 204 pounds.";
+  hits[0].passage.span = {500, 500 + hits[0].passage.text.size()};
+  EXPECT_EQ(answer_to("What does a gift for twelve months cost?", hits).sentences.at(0).text,
+            "A gift for twelve months costs 204 pounds.");
+  EXPECT_LT(answer_to("What does a gift for six months cost?", hits).confidence,
+            answer_to("What does a gift for twelve months cost?", hits).confidence - 0.2F);
 }
 
 }  // namespace
