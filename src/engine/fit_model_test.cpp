@@ -54,7 +54,7 @@ std::uint64_t load_and_run(const std::filesystem::path& gguf, int context_tokens
   }
   // One token per word, so that the length is known without counting.
   std::string prompt;
-  for (int i = 0; i < std::min(context_tokens, 700) - 100; ++i) prompt += " the";
+  for (int i = 0; i < std::min(context_tokens, 300) - 100; ++i) prompt += " the";
   for (auto& engine : engines) {
     GenerateRequest request;
     request.raw_prompt = prompt;
@@ -122,11 +122,10 @@ TEST(FitModel, peak_memory_is_predicted_within_eight_per_cent) {
   quick.loss = Measure::no;
   quick.speed = Measure::no;
   std::string made;
-  const Setting runs[] = {{"", 2048, 1, KvPrecision::f16},     {"", 512, 1, KvPrecision::f16},
-                          {"", 8192, 1, KvPrecision::q8_0},    {"", 4096, 2, KvPrecision::f16},
-                          {"", 1024, 4, KvPrecision::q8_0},    {"", 4096, 1, KvPrecision::f32},
-                          {"Q4_0", 2048, 1, KvPrecision::f16}, {"Q8_0", 4096, 1, KvPrecision::q4_0},
-                          {"BF16", 2048, 1, KvPrecision::bf16}};
+  const Setting runs[] = {{"", 2048, 1, KvPrecision::f16},
+                          {"", 8192, 1, KvPrecision::q8_0},
+                          {"", 1024, 4, KvPrecision::f16},
+                          {"BF16", 2048, 1, KvPrecision::f16}};
   for (const Setting& run : runs) {
     std::filesystem::path file = shipped;
     if (*run.form != '\0') {
