@@ -156,7 +156,8 @@ std::string man_page() {
   out += ".SH VERBS\n";
   for (const Verb& verb : verbs()) {
     if (verb.group.empty()) continue;
-    out += fmt::format(".SS \"{} {}\"\n", escape(verb.name), escape(verb.arguments));
+    out += fmt::format(".SS \"{}\"\n",
+                       escape(verb.arguments.empty() ? verb.name : verb.name + " " + verb.arguments));
     out += escape(verb.summary) + ".\n";
     if (!verb.details.empty()) out += escape(verb.details) + "\n";
     for (const Setting* s : settings_of(verb.name)) {
