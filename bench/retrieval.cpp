@@ -62,21 +62,42 @@ std::vector<retrieve::Fused> fuse_as_find_does(const Lists& lists, const retriev
   const std::span<const store::Scored> none;
   return retrieve::fuse(
       {options.legs == retrieve::Legs::dense_only ? none : first(lists.lexical), options.lexical_weight},
-      {options.legs == retrieve::Legs::lexical_only ? none : first(lists.dense), options.dense_weight},
-      options.rrf_k);
+      {options.legs == retrieve::Legs::lexical_only ? none : first(lists.dense), options.dense_weight});
 }
 
-Scores score(const std::vector<Question>& questions, const std::vector<Lists>& lists,
-             const DocumentNames& names, const retrieve::RetrieveOptions& options) {
+/// What find() is compared with: Cormack, Clarke & Buettcher, "Reciprocal Rank Fusion outperforms Condorcet
+/// and individual Rank Learning Methods", SIGIR 2009.
+std::vector<retrieve::Fused> fuse_by_rank(const Lists& lists, std::size_t candidates, int k,
+                                          float lexical_weight) {
+  std::map<PassageId, float> scores;
+  for (std::size_t i = 0; i < std::min(candidates, lists.lexical.size()); ++i)
+    scores[lists.lexical[i].passage] += lexical_weight / static_cast<float>(k + static_cast<int>(i) + 1);
+  for (std::size_t i = 0; i < std::min(candidates, lists.dense.size()); ++i)
+    scores[lists.dense[i].passage] += 1.0F / static_cast<float>(k + static_cast<int>(i) + 1);
+  std::vector<retrieve::Fused> fused;
+  for (const auto& [passage, score] : scores) fused.push_back({passage, score, {}});
+  std::ranges::stable_sort(fused, std::greater<>(), &retrieve::Fused::score);
+  return fused;
+}
+
+template <typename Fuse>
+Scores score_with(const std::vector<Question>& questions, const std::vector<Lists>& lists,
+                  const DocumentNames& names, const Fuse& fuse) {
   Scores out;
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    const std::vector<std::string> ranked = documents_of(fuse_as_find_does(lists[i], options), names);
+    const std::vector<std::string> ranked = documents_of(fuse(lists[i]), names);
     out.ndcg_at_10.push_back(eval::ndcg_at_k(ranked, questions[i].relevant, 10));
     out.recall_at_5.push_back(eval::recall_at_k(ranked, questions[i].relevant, 5));
     out.recall_at_100.push_back(eval::recall_at_k(ranked, questions[i].relevant, 100));
     out.reciprocal_rank.push_back(eval::reciprocal_rank(ranked, questions[i].relevant));
   }
   return out;
+}
+
+Scores score(const std::vector<Question>& questions, const std::vector<Lists>& lists,
+             const DocumentNames& names, const retrieve::RetrieveOptions& options) {
+  return score_with(questions, lists, names,
+                    [&](const Lists& one) { return fuse_as_find_does(one, options); });
 }
 
 double mean(const std::vector<double>& values) {
@@ -168,27 +189,35 @@ Json report(const std::string& title, const std::vector<Question>& questions, co
 Json sweep(const std::vector<Question>& questions, const std::vector<Lists>& lists,
            const DocumentNames& names) {
   Json rows = Json::array();
-  std::printf("%10s %6s %7s %9s %9s %9s %9s\n", "candidates", "rrf_k", "weight", "ndcg@10", "recall@5",
-              "rec@100", "mrr");
-  for (const int candidates : {30, 100, 300}) {
-    for (const int rrf_k : {5, 10, 20, 40, 60, 100}) {
-      for (const float weight : {0.25F, 0.5F, 0.67F, 1.0F, 1.5F, 2.0F, 3.0F}) {
-        retrieve::RetrieveOptions options;
-        options.candidates = candidates;
-        options.rrf_k = rrf_k;
-        options.lexical_weight = weight;
-        const Scores scores = score(questions, lists, names, options);
-        rows.push_back({{"candidates", candidates},
-                        {"rrf_k", rrf_k},
-                        {"lexical_weight", weight},
-                        {"ndcg_at_10", mean(scores.ndcg_at_10)},
-                        {"recall_at_5", mean(scores.recall_at_5)},
-                        {"recall_at_100", mean(scores.recall_at_100)},
-                        {"mrr", mean(scores.reciprocal_rank)}});
-        std::printf("%10d %6d %7.2f %9.4f %9.4f %9.4f %9.4f\n", candidates, rrf_k,
-                    static_cast<double>(weight), mean(scores.ndcg_at_10), mean(scores.recall_at_5),
-                    mean(scores.recall_at_100), mean(scores.reciprocal_rank));
-      }
+  std::printf("%-8s %10s %6s %7s %9s %9s %9s %9s\n", "fusion", "candidates", "rrf_k", "lexical", "ndcg@10",
+              "recall@5", "rec@100", "mrr");
+  const auto add = [&](const std::string& fusion, int candidates, int k, float weight, const Scores& scores) {
+    rows.push_back({{"fusion", fusion},
+                    {"candidates", candidates},
+                    {"rrf_k", k},
+                    {"lexical_weight", weight},
+                    {"ndcg_at_10", mean(scores.ndcg_at_10)},
+                    {"recall_at_5", mean(scores.recall_at_5)},
+                    {"recall_at_100", mean(scores.recall_at_100)},
+                    {"mrr", mean(scores.reciprocal_rank)}});
+    std::printf("%-8s %10d %6d %7.2f %9.4f %9.4f %9.4f %9.4f\n", fusion.c_str(), candidates, k,
+                static_cast<double>(weight), mean(scores.ndcg_at_10), mean(scores.recall_at_5),
+                mean(scores.recall_at_100), mean(scores.reciprocal_rank));
+  };
+  for (const int candidates : {30, 100, 300, 1000}) {
+    for (const float weight : {0.0F, 0.3F, 0.4F, 0.45F, 0.5F, 0.55F, 0.6F, 0.65F, 0.7F, 0.8F, 1.0F}) {
+      retrieve::RetrieveOptions options;
+      options.candidates = candidates;
+      options.lexical_weight = weight;
+      options.dense_weight = 1.0F - weight;
+      add("scores", candidates, 0, weight, score(questions, lists, names, options));
+    }
+  }
+  for (const int k : {5, 10, 20, 60, 100}) {
+    for (const float weight : {0.5F, 1.0F, 1.5F, 2.0F, 3.0F}) {
+      add("ranks", 100, k, weight, score_with(questions, lists, names, [&](const Lists& one) {
+            return fuse_by_rank(one, 100, k, weight);
+          }));
     }
   }
   return rows;
@@ -304,7 +333,6 @@ int run(int argc, char** argv) {
   Json result{{"model", model->model_name()},
               {"options",
                {{"candidates", defaults.candidates},
-                {"rrf_k", defaults.rrf_k},
                 {"lexical_weight", defaults.lexical_weight},
                 {"dense_weight", defaults.dense_weight}}}};
   if (only.empty() || only == "scifact") {

@@ -27,7 +27,7 @@ struct Fused {
 /// TOIS 42(1), 2023. Each leg's scores are scaled to 0..1: its best is 1; BM25's 0 is 0 (no word matches),
 /// the worst listed cosine is 0, because what cosine means nothing differs between embedders. A passage that
 /// a leg does not list has 0 there. Unlike ranks, this keeps how clearly a leg prefers its first; what that
-/// brought is in docs/decisions/0010.
+/// brought is in docs/decisions/0011.
 ///
 /// Best first; equal scores in order of the better single rank, then of the passage id, so that results
 /// repeat. Passages in neither list do not appear; a leg of weight 0 takes no part in the score but fills its
