@@ -76,7 +76,7 @@ struct Options {
   int hits = 5;
   int passages = 4;
   std::string legs = "both";
-  int candidates = 100;
+  int candidates = 300;
   int answer_tokens = 64;
   double min_confidence = fitted_min_confidence();
   bool keep_unsupported = false;
