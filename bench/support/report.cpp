@@ -64,17 +64,22 @@ Settings settings_from(int argc, char** argv, std::vector<std::string>* others) 
                                                             {"--work", &settings.work},
                                                             {"--out", &settings.out}};
   for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
+    const std::string argument = argv[i];
+    const std::size_t equals = argument.find('=');
+    const std::string flag = argument.substr(0, equals);
+    const auto value = [&]() -> std::string {  // --limit 5 and --limit=5
+      if (equals != std::string::npos) return argument.substr(equals + 1);
+      if (++i >= argc) fail(flag + " needs a value");
+      return argv[i];
+    };
     if (const auto found = paths.find(flag); found != paths.end()) {
-      if (++i >= argc) fail(flag + " needs a folder");
-      *found->second = argv[i];
+      *found->second = value();
     } else if (flag == "--limit") {
-      if (++i >= argc) fail("--limit needs a number");
-      settings.limit = std::atoi(argv[i]);
+      settings.limit = std::atoi(value().c_str());
     } else if (flag == "--sweep") {
       settings.sweep = true;
     } else if (flag.starts_with("--") && others != nullptr) {
-      others->push_back(flag.substr(2));
+      others->push_back(argument.substr(2));
     } else {
       fail("unknown argument " + flag +
            ". Known: --data DIR --models DIR --work DIR --out DIR --limit N --sweep, and --name=value of the "
