@@ -1,6 +1,6 @@
-// Prints the features of the extractive baseline for question cases, one JSON line each, so that its weights can
-// be fitted on exactly what the program computes (bench/baseline/README.md).
-// usage: baseline_features EMBEDDER.gguf < cases.jsonl > features.jsonl
+// Prints the features of the extractive baseline for question cases, one JSON line each, so that its weights
+// can be fitted on exactly what the program computes (bench/baseline/README.md). usage: baseline_features
+// EMBEDDER.gguf < cases.jsonl > features.jsonl
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -108,7 +108,8 @@ int main(int count, char** arguments) {
       sentence["features"] = candidate.features;
       out["sentences"].push_back(std::move(sentence));
     }
-    // Features of the whole result need the chosen sentence; they are given for every candidate as if it were.
+    // Features of the whole result need the chosen sentence; they are given for every candidate as if it
+    // were.
     out["answer_features"] = Json::array();
     const std::vector<float> zeros(found->size(), 0.0F);
     for (std::size_t i = 0; i < found->size(); ++i) {
@@ -124,7 +125,7 @@ int main(int count, char** arguments) {
     ++asked;
     std::cout << loam::dump_json(out) << std::endl;
   }
-  std::fprintf(stderr, "%d questions; baseline with embedding: %.1f ms a question (every 100th measured)\n", asked,
-               asked > 0 ? seconds * 1000.0 / ((asked + 99) / 100) : 0.0);
+  std::fprintf(stderr, "%d questions; baseline with embedding: %.1f ms a question (every 100th measured)\n",
+               asked, asked > 0 ? seconds * 1000.0 / ((asked + 99) / 100) : 0.0);
   return 0;
 }

@@ -221,7 +221,8 @@ TEST(Ask, a_draft_ends_when_it_has_said_enough_repeats_itself_or_finds_no_suppor
     return engine.written;
   };
   const std::string good = "The X200 pump weighs 14 kg. ";
-  EXPECT_EQ(written({good, good, "Then ", "more "}), 3) << "a repetition is seen when the next sentence begins";
+  EXPECT_EQ(written({good, good, "Then ", "more "}), 3)
+      << "a repetition is seen when the next sentence begins";
   EXPECT_EQ(written({good, "The motor needs 230 V. ", "The X300 pump weighs 21.5 kg. ", "A ", "B "}), 4);
   EXPECT_EQ(written({"It is 15 kg. ", "It is 16 kg. ", "Or ", "more "}), 3);
   EXPECT_EQ(written({good, "\n\n", "Note that ", "all ", "of this "}), 3);

@@ -12,8 +12,10 @@ namespace loam {
 namespace {
 
 TEST(Error, line_names_kind_place_and_next_step) {
-  const Error error{Kind::bad_data, "offer.pdf page 3", "picture without text", "loam ingest --ocr offer.pdf"};
-  EXPECT_EQ(error.line(), "bad data: offer.pdf page 3: picture without text. Try: loam ingest --ocr offer.pdf");
+  const Error error{Kind::bad_data, "offer.pdf page 3", "picture without text",
+                    "loam ingest --ocr offer.pdf"};
+  EXPECT_EQ(error.line(),
+            "bad data: offer.pdf page 3: picture without text. Try: loam ingest --ocr offer.pdf");
 }
 
 TEST(Result, holds_a_value_or_an_error) {
@@ -39,8 +41,8 @@ TEST(Sha256, pieces_give_the_same_digest_as_the_whole) {
 }
 
 TEST(Utf8, decodes_and_encodes_every_boundary_code_point) {
-  for (const char32_t value : {U'\x01', U'\x7F', U'\x80', U'\u07FF', U'\u0800', U'\uD7FF', U'\uE000', U'\uFFFF',
-                               U'\U00010000', U'\U0010FFFF'}) {
+  for (const char32_t value : {U'\x01', U'\x7F', U'\x80', U'\u07FF', U'\u0800', U'\uD7FF', U'\uE000',
+                               U'\uFFFF', U'\U00010000', U'\U0010FFFF'}) {
     std::string text;
     append_utf8(text, value);
     const CodePoint point = decode_utf8(text);
@@ -51,8 +53,8 @@ TEST(Utf8, decodes_and_encodes_every_boundary_code_point) {
 }
 
 TEST(Utf8, refuses_overlong_surrogate_and_truncated_forms) {
-  for (const std::string_view bad : {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80",
-                                     "\xE2\x82", "\x80", "\xFF"}) {
+  for (const std::string_view bad : {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+                                     "\xF4\x90\x80\x80", "\xE2\x82", "\x80", "\xFF"}) {
     EXPECT_FALSE(is_valid_utf8(bad));
     std::size_t replaced = 0;
     EXPECT_TRUE(is_valid_utf8(to_valid_utf8(bad, &replaced)));

@@ -37,9 +37,9 @@ struct Document {
   std::string title;       ///< from metadata or first heading; may be empty
   std::string media_type;  ///< e.g. "text/markdown", "application/pdf"
   std::string text;
-  std::vector<Page> pages;           ///< ascending, may be empty
-  std::vector<Block> blocks;         ///< ascending; empty means: one paragraph per blank-line-separated part
-  std::vector<std::string> notes;    ///< what a person should know: "page 3 has no text", "bad UTF-8 replaced"
+  std::vector<Page> pages;         ///< ascending, may be empty
+  std::vector<Block> blocks;       ///< ascending; empty means: one paragraph per blank-line-separated part
+  std::vector<std::string> notes;  ///< what a person should know: "page 3 has no text", "bad UTF-8 replaced"
 
   /// The page that holds byte `offset`, if the format has pages.
   std::optional<int> page_at(std::size_t offset) const;

@@ -10,8 +10,10 @@ int nesting_depth(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
@@ -26,8 +28,8 @@ int nesting_depth(std::string_view text) {
 
 Result<Json> parse_json(std::string_view text, std::string_view place, int max_depth) {
   if (nesting_depth(text) > max_depth) {
-    return Error{Kind::bad_data, std::string(place), "JSON is nested deeper than " + std::to_string(max_depth) + " levels",
-                 "flatten the value"};
+    return Error{Kind::bad_data, std::string(place),
+                 "JSON is nested deeper than " + std::to_string(max_depth) + " levels", "flatten the value"};
   }
   try {
     return Json::parse(text.begin(), text.end());

@@ -20,7 +20,7 @@ struct Passage {
   std::optional<int> page;   ///< page on which it starts
   std::string heading_path;  ///< "Handbook > Leave > Parental leave"; context for embedding and display
   std::string text;
-  int tokens = 0;            ///< with the embedder's tokenizer, heading path included
+  int tokens = 0;  ///< with the embedder's tokenizer, heading path included
 
   /// What is embedded and indexed: heading path, newline, text. Never cut.
   std::string indexed_text() const { return heading_path.empty() ? text : heading_path + "\n" + text; }
@@ -28,9 +28,9 @@ struct Passage {
 
 /// Why a passage was found: its score and rank at each stage. A stage that did not see it is empty.
 struct Why {
-  std::optional<float> bm25;    ///< higher is better
-  std::optional<float> cosine;  ///< -1..1
-  std::optional<float> rerank;  ///< the re-ranker's score, where one runs
+  std::optional<float> bm25;       ///< higher is better
+  std::optional<float> cosine;     ///< -1..1
+  std::optional<float> rerank;     ///< the re-ranker's score, where one runs
   std::optional<int> bm25_rank;    ///< 1-based
   std::optional<int> cosine_rank;  ///< 1-based
 };

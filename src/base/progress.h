@@ -8,7 +8,7 @@
 namespace loam {
 
 struct Progress {
-  std::string what;         ///< "embedding", "downloading all-MiniLM-L6-v2"
+  std::string what;  ///< "embedding", "downloading all-MiniLM-L6-v2"
   std::uint64_t done = 0;
   std::uint64_t total = 0;  ///< 0 when not known
 };

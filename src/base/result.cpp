@@ -4,11 +4,16 @@ namespace loam {
 
 std::string_view name_of(Kind kind) {
   switch (kind) {
-    case Kind::bad_request: return "bad request";
-    case Kind::bad_data: return "bad data";
-    case Kind::out_of_room: return "out of room";
-    case Kind::unavailable: return "unavailable";
-    case Kind::our_bug: return "our bug";
+    case Kind::bad_request:
+      return "bad request";
+    case Kind::bad_data:
+      return "bad data";
+    case Kind::out_of_room:
+      return "out of room";
+    case Kind::unavailable:
+      return "unavailable";
+    case Kind::our_bug:
+      return "our bug";
   }
   return "unknown";
 }

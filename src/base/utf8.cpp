@@ -109,8 +109,8 @@ std::size_t utf8_length(std::string_view text) {
 char32_t to_lower(char32_t value) {
   if (value >= U'A' && value <= U'Z') return value + 32;
   if (value < 0xC0) return value;
-  if (value <= 0xDE) return value == 0xD7 ? value : value + 32;           // Latin-1
-  if (value >= 0x100 && value <= 0x137) {                                 // Latin Extended-A, even = upper
+  if (value <= 0xDE) return value == 0xD7 ? value : value + 32;  // Latin-1
+  if (value >= 0x100 && value <= 0x137) {                        // Latin Extended-A, even = upper
     if (value == 0x130) return U'i';
     return value % 2 == 0 ? value + 1 : value;
   }
@@ -136,9 +136,9 @@ std::string to_lower_utf8(std::string_view text) {
 }
 
 bool is_space(char32_t value) {
-  return value == U' ' || (value >= 0x09 && value <= 0x0D) || value == 0x85 || value == 0xA0 || value == 0x1680 ||
-         (value >= 0x2000 && value <= 0x200A) || value == 0x2028 || value == 0x2029 || value == 0x202F ||
-         value == 0x205F || value == 0x3000;
+  return value == U' ' || (value >= 0x09 && value <= 0x0D) || value == 0x85 || value == 0xA0 ||
+         value == 0x1680 || (value >= 0x2000 && value <= 0x200A) || value == 0x2028 || value == 0x2029 ||
+         value == 0x202F || value == 0x205F || value == 0x3000;
 }
 
 bool is_digit(char32_t value) { return value >= U'0' && value <= U'9'; }

@@ -13,8 +13,8 @@
 
 namespace loam::index {
 
-/// The words of a query that BM25 should look for: lower-cased, split like the full-text index splits, without
-/// stop words unless nothing else is left. Order kept, duplicates dropped.
+/// The words of a query that BM25 should look for: lower-cased, split like the full-text index splits,
+/// without stop words unless nothing else is left. Order kept, duplicates dropped.
 std::vector<std::string> query_terms(std::string_view query);
 
 /// Both legs over one collection. Loads the vectors at the first dense query and again when the generation

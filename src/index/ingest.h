@@ -24,7 +24,7 @@ std::string_view name_of(Verdict verdict);
 
 /// What became of one file. `reason` is empty only for ingested and unchanged.
 struct FileVerdict {
-  std::string file;    ///< Document::source
+  std::string file;  ///< Document::source
   Verdict verdict = Verdict::failed;
   std::string reason;  ///< Error::line() or a plain sentence; also notes such as "page 3 has no text"
   int passages = 0;
@@ -33,11 +33,11 @@ struct FileVerdict {
 
 struct IngestOptions {
   passage::CutOptions cut;
-  bool remove_missing = true;     ///< documents of a named folder whose file is gone are removed
-  bool trust_mtime = true;        ///< same size and mtime counts as unchanged without hashing
+  bool remove_missing = true;  ///< documents of a named folder whose file is gone are removed
+  bool trust_mtime = true;     ///< same size and mtime counts as unchanged without hashing
   bool follow_symlinks = false;
   bool include_hidden = false;
-  int embed_batch = 32;           ///< passages per embedding call; bounds memory
+  int embed_batch = 32;  ///< passages per embedding call; bounds memory
 };
 
 struct IngestSummary {
@@ -53,8 +53,8 @@ using VerdictSink = std::function<void(const FileVerdict&)>;
 /// rest; only a store failure (disk full) ends the run, and then the store is as after the last verdict.
 Result<IngestSummary> ingest(store::Store& store, CollectionId collection, reader::Reader& reader,
                              engine::Embedder& embedder, const std::vector<std::filesystem::path>& paths,
-                             const IngestOptions& options, const VerdictSink& on_file, const ProgressSink& progress = {},
-                             std::stop_token stop = {}, Logger& logger = silent_logger(),
-                             const Clock& clock = system_clock());
+                             const IngestOptions& options, const VerdictSink& on_file,
+                             const ProgressSink& progress = {}, std::stop_token stop = {},
+                             Logger& logger = silent_logger(), const Clock& clock = system_clock());
 
 }  // namespace loam::index
