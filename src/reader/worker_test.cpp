@@ -62,10 +62,9 @@ void wait_for_bytes() {
     for (;;) pause();
   }
   if (how == "spin") {
-    std::size_t turns = 0;
-    for (;;) {
-      if (++turns == 0) write_all("x");  // keeps the loop
-    }
+    // volatile: an optimised build may otherwise compute where the loop ends and leave it at once.
+    volatile std::size_t turns = 0;
+    for (;;) turns = turns + 1;
   }
   if (how == "noise") write_all("this is no frame at all, but it is long enough");
   if (how == "flood") send_frame(FrameKind::document, "x", 0xFFFFFFFFU);
