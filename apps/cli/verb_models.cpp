@@ -74,22 +74,6 @@ Result<std::vector<InstalledModel>> models_here(Context& context) {
   return models;
 }
 
-Json weights_json(const std::vector<engine::WeightsRow>& rows) {
-  Json list = Json::array();
-  for (const engine::WeightsRow& row : rows) {
-    list.push_back({{"form", row.form},
-                    {"size_bytes", row.size_bytes},
-                    {"prefill_tokens_per_s", row.prefill_tokens_per_s},
-                    {"decode_tokens_per_s", row.decode_tokens_per_s},
-                    {"typical_ask_ms", row.typical_ask_ms},
-                    {"mean_kl", row.mean_kl},
-                    {"top1_agreement", row.top1_agreement},
-                    {"chosen", row.chosen},
-                    {"reason", row.reason}});
-  }
-  return list;
-}
-
 Json model_json(const InstalledModel& model) {
   return {{"name", model.name},
           {"role", engine::name_of(model.role)},
@@ -103,7 +87,7 @@ Json model_json(const InstalledModel& model) {
           {"licence", model.licence},
           {"source", model.source},
           {"sha256", model.sha256},
-          {"weights", weights_json(model.weights)}};
+          {"weights", engine::weights_json(model.weights)}};
 }
 
 Json entry_json(const CatalogueEntry& entry) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_fwd.h"
 #include "base/result.h"
 
 namespace loam::engine {
@@ -87,6 +88,9 @@ struct WeightsRow {
   bool chosen = false;
   std::string reason;  ///< why it was kept or not
 };
+
+/// The rows as an array, the same in the manifest and on the command line.
+Json weights_json(const std::vector<WeightsRow>& rows);
 
 /// A model on this machine.
 struct InstalledModel {

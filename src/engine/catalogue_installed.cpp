@@ -9,6 +9,23 @@
 #include "engine/model_file.h"
 
 namespace loam::engine {
+
+Json weights_json(const std::vector<WeightsRow>& rows) {
+  Json list = Json::array();
+  for (const WeightsRow& row : rows) {
+    list.push_back({{"form", row.form},
+                    {"size_bytes", row.size_bytes},
+                    {"prefill_tokens_per_s", row.prefill_tokens_per_s},
+                    {"decode_tokens_per_s", row.decode_tokens_per_s},
+                    {"typical_ask_ms", row.typical_ask_ms},
+                    {"mean_kl", row.mean_kl},
+                    {"top1_agreement", row.top1_agreement},
+                    {"chosen", row.chosen},
+                    {"reason", row.reason}});
+  }
+  return list;
+}
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -34,19 +51,7 @@ Json to_json(const InstalledModel& model, const fs::path& folder) {
                {"installed_unix_seconds", model.installed_unix_seconds}};
   if (model.role == ModelRole::chat) json["weights_measured"] = model.weights_measured;
   if (!model.weights.empty()) {
-    Json rows = Json::array();
-    for (const WeightsRow& row : model.weights) {
-      rows.push_back({{"form", row.form},
-                      {"size_bytes", row.size_bytes},
-                      {"prefill_tokens_per_s", row.prefill_tokens_per_s},
-                      {"decode_tokens_per_s", row.decode_tokens_per_s},
-                      {"typical_ask_ms", row.typical_ask_ms},
-                      {"mean_kl", row.mean_kl},
-                      {"top1_agreement", row.top1_agreement},
-                      {"chosen", row.chosen},
-                      {"reason", row.reason}});
-    }
-    json["weights"] = std::move(rows);
+    json["weights"] = weights_json(model.weights);
     json["weights_machine"] = model.weights_machine;
   }
   return json;
