@@ -149,6 +149,23 @@ Result<std::unique_ptr<engine::LocalEmbedder>> Context::open_embedder() {
   return engine::LocalEmbedder::open(*file, options, logger());
 }
 
+Result<OpenCollection> Context::open_collection() {
+  OpenCollection open;
+  auto store = open_store_to_read();
+  if (!store) return store.error();
+  open.store = std::move(*store);
+  auto collection = find_collection(*open.store, options_.collection);
+  if (!collection) return collection.error();
+  open.collection = std::move(*collection);
+  auto embedder = open_embedder();
+  if (!embedder) return embedder.error();
+  open.embedder = std::move(*embedder);
+  auto retriever = retrieve::Retriever::open(*open.store, open.collection.id, *open.embedder);
+  if (!retriever) return retriever.error();
+  open.retriever = std::move(*retriever);
+  return open;
+}
+
 Result<std::unique_ptr<engine::LocalEngine>> Context::open_engine() {
   auto file = find_model(options_.model, engine::ModelRole::chat);
   if (!file) return file.error();

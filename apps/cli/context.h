@@ -21,6 +21,14 @@
 
 namespace loam::cli {
 
+/// A collection with all that questions to it need. Members in the order in which each needs the one before.
+struct OpenCollection {
+  std::unique_ptr<store::Store> store;
+  store::Collection collection;
+  std::unique_ptr<engine::LocalEmbedder> embedder;
+  std::unique_ptr<retrieve::Retriever> retriever;
+};
+
 /// How one verb was called.
 class Context {
  public:
@@ -54,6 +62,8 @@ class Context {
   Result<store::Collection> find_collection(store::Store& store, const std::string& name);
   /// `collection` (where given) says which embedder made its vectors; another one is refused by the store.
   Result<std::unique_ptr<engine::LocalEmbedder>> open_embedder();
+  /// The collection of -c, to be read. Starts the embedder's threads.
+  Result<OpenCollection> open_collection();
   Result<std::unique_ptr<engine::LocalEngine>> open_engine();
   Result<std::unique_ptr<reader::Reader>> open_reader();
 

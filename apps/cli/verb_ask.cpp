@@ -213,14 +213,9 @@ Result<Outcome> run_ask(Context& context) {
   }
   auto pre_prompt = prompt::load_pre_prompt(options.pre_prompt, context.home() / "prompts");
   if (!pre_prompt) return pre_prompt.error();
-  auto store = context.open_store_to_read();
-  if (!store) return store.error();
-  auto collection = context.find_collection(**store, options.collection);
-  if (!collection) return collection.error();
-
   Interrupts interrupts;  // before any thread of the engine starts
-  auto embedder = context.open_embedder();
-  if (!embedder) return embedder.error();
+  auto open = context.open_collection();
+  if (!open) return open.error();
   std::unique_ptr<engine::LocalEngine> engine;
   if (!options.baseline_only) {
     auto opened = context.open_engine();
@@ -233,8 +228,6 @@ Result<Outcome> run_ask(Context& context) {
     }
     engine = std::move(*opened);
   }
-  auto retriever = retrieve::Retriever::open(**store, collection->id, **embedder);
-  if (!retriever) return retriever.error();
 
   answer::AskOptions ask;
   ask.passages_shown = options.passages;
@@ -252,14 +245,14 @@ Result<Outcome> run_ask(Context& context) {
     if (progress) progress({"drafting an answer", ++pieces, 0});
     return true;
   };
-  auto answered =
-      answer::ask(**retriever, **embedder, engine.get(), question, ask, on_draft, interrupts.begin());
+  auto answered = answer::ask(*open->retriever, *open->embedder, engine.get(), question, ask, on_draft,
+                              interrupts.begin());
   interrupts.end();
   terminal.wipe_progress();
   if (!answered) return answered.error();
   const Answer& answer = *answered;
 
-  auto run = write_ledger(context, **store, *collection, question, answer);
+  auto run = write_ledger(context, *open->store, open->collection, question, answer);
   if (!run) return run.error();
   std::string prompt_text;
   if (options.show_prompt && engine != nullptr && !answer.prompt.messages.empty()) {
@@ -282,7 +275,7 @@ Result<Outcome> run_ask(Context& context) {
     }
     std::vector<Hit> nearest = answer.prompt.shown;
     if (answer.abstained && nearest.empty() && answer.reason != "empty_collection") {
-      auto hits = (*retriever)->find(question, std::min(3, options.passages), ask.retrieve);
+      auto hits = open->retriever->find(question, std::min(3, options.passages), ask.retrieve);
       if (hits) nearest = std::move(*hits);
     }
     print_answer(context, answer, nearest, *run);

@@ -40,15 +40,9 @@ void print_hits(Context& context, const std::vector<Hit>& hits) {
 Result<Outcome> run_search(Context& context) {
   const std::string& query = context.arguments().front();
   if (auto ok = check_question(query); !ok) return ok.error();
-  auto store = context.open_store_to_read();
-  if (!store) return store.error();
-  auto collection = context.find_collection(**store, context.options().collection);
-  if (!collection) return collection.error();
-  auto embedder = context.open_embedder();
-  if (!embedder) return embedder.error();
-  auto retriever = retrieve::Retriever::open(**store, collection->id, **embedder);
-  if (!retriever) return retriever.error();
-  auto hits = (*retriever)->find(query, context.options().hits, context.retrieve_options());
+  auto open = context.open_collection();
+  if (!open) return open.error();
+  auto hits = open->retriever->find(query, context.options().hits, context.retrieve_options());
   if (!hits) return hits.error();
 
   Terminal& terminal = context.terminal();
@@ -67,17 +61,10 @@ Result<Outcome> run_search(Context& context) {
 Result<Outcome> run_explain(Context& context) {
   const std::string& question = context.arguments()[0];
   if (auto ok = check_question(question); !ok) return ok.error();
-  auto store = context.open_store_to_read();
-  if (!store) return store.error();
-  auto collection = context.find_collection(**store, context.options().collection);
-  if (!collection) return collection.error();
-  auto embedder = context.open_embedder();
-  if (!embedder) return embedder.error();
-  auto retriever = retrieve::Retriever::open(**store, collection->id, **embedder);
-  if (!retriever) return retriever.error();
-  auto explanation =
-      (*retriever)
-          ->explain(question, context.arguments()[1], context.options().passages, context.retrieve_options());
+  auto open = context.open_collection();
+  if (!open) return open.error();
+  auto explanation = open->retriever->explain(question, context.arguments()[1], context.options().passages,
+                                              context.retrieve_options());
   if (!explanation) return explanation.error();
 
   const bool shown = !explanation->stages.empty() && explanation->stages.back().rank.has_value();

@@ -201,7 +201,9 @@ class Matcher {
       for (std::size_t i = negation.scope_start; i < negation.scope_end; ++i) {
         if (used[i]) return true;
       }
-      return negation.scope_start > first && negation.scope_start < last;
+      // "for some but not for all": it denies what has no unit of its own, right behind the last one.
+      const bool bare = negation.scope_start == negation.scope_end;
+      return negation.scope_start > first && negation.scope_start < last + (bare ? 2 : 0);
     };
     const auto relevant = std::count_if(evidence_.negations.begin(), evidence_.negations.end(), touches);
     if (relevant != static_cast<std::ptrdiff_t>(claim_.negations.size()))
@@ -209,6 +211,7 @@ class Matcher {
     for (const Negation& denied : claim_.negations) {
       const bool same =
           std::any_of(evidence_.negations.begin(), evidence_.negations.end(), [&](const Negation& other) {
+            if (denied.scope_start == denied.scope_end) return other.scope_start == other.scope_end;
             for (std::size_t i = denied.scope_start; i < denied.scope_end; ++i) {
               const std::ptrdiff_t place = match.place[i];
               if (place >= static_cast<std::ptrdiff_t>(other.scope_start) &&

@@ -31,6 +31,7 @@ inline constexpr const char* kHandbook =
     "The canteen opens at 11:30 and closes at 2 pm. "
     "Working from home is allowed on two days per week. "
     "Interns may not drive company cars. "
+    "The budget is open for some committees but not for all. "
     "The head office is in Hamburg. It has 140 employees. "
     "Managers should hold a review every six months.";
 
@@ -191,6 +192,9 @@ inline constexpr AlignCase kAlignCases[] = {
     // Negations, conditions and exceptions.
     {"Pets are allowed.", kContract, Expected::refused},
     {"Pets are not allowed.", kContract, Expected::refused},
+    {"The budget is open for some committees but not for all.", kHandbook, Expected::supported},
+    {"The budget is open for some committees, but not for all.", kHandbook, Expected::supported},
+    {"The budget is open for some committees but for all.", kHandbook, Expected::refused},
     {"Pets are allowed with written consent of the landlord.", kContract, Expected::refused},
     {"Pets are allowed without written consent of the landlord.", kContract, Expected::refused},
     {"The deposit is lost.", kContract, Expected::refused},

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -243,14 +244,29 @@ class Story:
         environment = dict(self.environment, PATH=f"{folder}:{self.environment.get('PATH', '')}")
         self.execute_words(["sh", "-c", rest], None, environment)
 
-    def step_interrupt_after(self, rest, _):
-        """interrupt-after SECONDS loam ... - Ctrl-C while it runs."""
-        seconds, _, line = rest.partition(" ")
-        words = shlex.split(line)[1:]
+    def step_interrupt_on_output(self, rest, _):
+        """interrupt-on-output loam ... - Ctrl-C as soon as its first output is there."""
+        self.interrupt(rest, lambda process: select.select([process.stdout], [], [], 0.01)[0])
+
+    def step_interrupt_on_file(self, rest, _):
+        """interrupt-on-file GLOB loam ... - Ctrl-C as soon as its home holds such a file."""
+        pattern, _, line = rest.partition(" ")
+
+        def ready(_):
+            time.sleep(0.005)
+            return next(self.home.glob(pattern), None)
+        self.interrupt(line, ready)
+
+    def interrupt(self, line, ready):
         self.finish()
-        process = subprocess.Popen([self.runner.loam] + words, cwd=self.work, env=self.environment, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(float(seconds))
+        process = subprocess.Popen([self.runner.loam] + shlex.split(line)[1:], cwd=self.work, env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        end = time.monotonic() + TIMEOUT_S
+        while process.poll() is None and not ready(process):
+            if time.monotonic() > end:
+                process.kill()
+                process.communicate()
+                raise StoryError(f"nothing happened within {TIMEOUT_S} s: {line}")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=TIMEOUT_S)
         self.remember(line, process.returncode, out, err)
