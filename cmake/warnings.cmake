@@ -8,6 +8,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports false positives for these two inside libstdc++ at -O2 (GCC PR 105562, 107852).
   target_compile_options(loam_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(loam_flags INTERFACE -Wno-missing-braces)  # asks for braces that std::array does not need
+endif()
 target_compile_definitions(loam_flags INTERFACE $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 target_link_options(loam_flags INTERFACE -Wl,-z,relro,-z,now)
 if(LOAM_SANITIZE)

@@ -56,9 +56,9 @@ std::string from_text(const Answer& answer) {
       return fmt::format("written by {}, each sentence checked against its citation", answer.model);
     case AnswerFrom::baseline:
       if (answer.model.empty()) return "taken word for word from the documents, without a language model";
-      return fmt::format(
-          "taken word for word from the documents; the draft of {} had no support and is not shown",
-          answer.model);
+      return fmt::format("taken word for word from the documents; the draft of {} {} and is not shown",
+                         answer.model,
+                         answer.draft_beside_question ? "did not answer the question" : "had no support");
     case AnswerFrom::nobody:
       break;
   }

@@ -52,6 +52,8 @@ struct Answer {
   std::string baseline_text;  ///< the answer without an LLM, always computed
   std::vector<Citation> baseline_citations;
   std::string draft;  ///< what the model wrote, before checking
+  bool draft_beside_question =
+      false;  ///< the draft was true, and not shown because it answers something else
   prompt::Prompt prompt;
   std::string model;
   Timings timings;

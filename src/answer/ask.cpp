@@ -327,6 +327,7 @@ Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, e
     Checked checked = check(sentences_of_draft(answer.draft, question, cut_off), answer.prompt.shown);
     const baseline::Question read = baseline::read_question(question, terms->words, terms->idf);
     const bool good = answers(checked, *found, *hits, read);
+    answer.draft_beside_question = checked.any_supported && !good;
     if (good) {
       answer.from = AnswerFrom::model;
       answer.citations = used(checked.sentences, std::move(checked.citations));

@@ -246,8 +246,13 @@ TEST(Ask, a_citation_names_the_page_of_its_own_bytes_not_of_the_passage) {
 TEST(Ask, a_true_draft_beside_the_point_is_no_answer) {
   FixedRetriever retriever({kManual});
   ScriptedEngine engine("The motor needs 230 V.");
-  const Answer answer = ask_ok(retriever, &engine, "How much does the X200 pump weigh?", always());
+  Answer answer = ask_ok(retriever, &engine, "How much does the X200 pump weigh?", always());
   EXPECT_EQ(answer.from, AnswerFrom::baseline);
+  EXPECT_TRUE(answer.draft_beside_question);
+  ScriptedEngine wrong("It weighs 15 kg.");
+  answer = ask_ok(retriever, &wrong, "How much does the X200 pump weigh?", always());
+  EXPECT_EQ(answer.from, AnswerFrom::baseline);
+  EXPECT_FALSE(answer.draft_beside_question);
 }
 
 // proves P-ANS-04

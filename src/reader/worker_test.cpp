@@ -299,9 +299,11 @@ TEST(reader, replaces_its_worker_after_so_many_files_and_does_not_grow) {
     return 0L;
   };
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(reader->read(path, "a.md").ok());
-  const long before = resident_kb();
+  [[maybe_unused]] const long before = resident_kb();
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(reader->read(path, "a.md").ok());
+#ifndef __SANITIZE_ADDRESS__  // which keeps what was freed for a while
   EXPECT_LT(resident_kb() - before, 4096);
+#endif
 }
 
 TEST(wire, decodes_what_it_encoded_and_refuses_every_cut_or_longer_payload) {

@@ -34,7 +34,6 @@ constexpr Object kObjects[] = {
     {"documents_by_hash", "CREATE INDEX documents_by_hash ON documents(collection, content_hash)"},
     {"texts",
      "CREATE TABLE texts(document INTEGER PRIMARY KEY REFERENCES documents(id), text TEXT NOT NULL) STRICT"},
-    // The key comes first: SQLite 3.40 checks the columns of such a table in the order of its key.
     // The key comes first: integrity_check of SQLite 3.40 reads the other column in its place otherwise.
     {"pages",
      "CREATE TABLE pages(document INTEGER NOT NULL REFERENCES documents(id), start INTEGER NOT NULL, "
