@@ -1,12 +1,16 @@
 // bench_speed: prefill and decode of our engine against llama-bench: same file, threads and flags,
-// interleaved, so that a slow minute of the machine hits both. Ratios of medians. The check beside the
-// figure: greedy output of LocalEngine repeats, and generate() itself is as fast as the bare measurement.
+// interleaved and in turns first, so that a slow minute of the machine hits both. The ratio is the geometric
+// mean over rounds with its bootstrap interval, because one round of a shared machine varies by 20%. The
+// check beside the figure: greedy output of LocalEngine repeats, and generate() itself is as fast as the bare
+// measurement.
+#include <cmath>
 #include <cstdio>
 #include <thread>
 
 #include "base/json.h"
 #include "engine/bench.h"
 #include "engine/local_engine.h"
+#include "eval/metrics.h"
 #include "support/process.h"
 #include "support/report.h"
 
@@ -30,6 +34,21 @@ std::pair<double, double> llama_bench(const std::string& tools, const std::strin
   return speed;
 }
 
+/// Ours over theirs, round by round: geometric mean and its 95% interval.
+eval::Estimate ratio_of(const std::vector<double>& ours, const std::vector<double>& theirs) {
+  std::vector<double> logs;
+  for (std::size_t i = 0; i < std::min(ours.size(), theirs.size()); ++i) {
+    logs.push_back(std::log(ours[i] / theirs[i]));
+  }
+  eval::Estimate estimate = eval::bootstrap_mean(logs);
+  for (double* value : {&estimate.value, &estimate.low, &estimate.high}) *value = std::exp(*value);
+  return estimate;
+}
+
+Json json_of(const eval::Estimate& estimate) {
+  return {{"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}, {"n", estimate.n}};
+}
+
 std::string long_prompt(engine::LocalEngine& engine, int tokens) {
   std::string text = "The harbour master wrote in his book:";
   int n = 0;
@@ -49,7 +68,7 @@ int run(int argc, char** argv) {
       (settings.models / other(others, "file", "smollm2-135m-instruct-q4_1.gguf")).string();
   const int threads =
       std::stoi(other(others, "threads", std::to_string(std::max(1U, std::thread::hardware_concurrency()))));
-  const int rounds = std::stoi(other(others, "rounds", "7"));
+  const int rounds = std::stoi(other(others, "rounds", "21"));
   const Json before = machine();
 
   engine::SpeedOptions speed;
@@ -71,10 +90,13 @@ int run(int argc, char** argv) {
   int differing = 0, short_answers = 0;
   (void)llama_bench(tools, file, threads);  // warms the page cache for both
   for (int round = 0; round < rounds; ++round) {
-    const auto [prefill, decode] = llama_bench(tools, file, threads);
+    std::pair<double, double> theirs;
+    if (round % 2 == 0) theirs = llama_bench(tools, file, threads);
+    const engine::SpeedReport ours = must(engine::measure_speed(std::filesystem::path(file), speed));
+    if (round % 2 == 1) theirs = llama_bench(tools, file, threads);
+    const auto [prefill, decode] = theirs;
     theirs_prefill.push_back(prefill);
     theirs_decode.push_back(decode);
-    const engine::SpeedReport ours = must(engine::measure_speed(std::filesystem::path(file), speed));
     ours_prefill.push_back(ours.prefill_median);
     ours_decode.push_back(ours.decode_median);
     engine->clear_cache();
@@ -91,17 +113,21 @@ int run(int argc, char** argv) {
         round + 1, prefill, ours.prefill_median, generate_prefill.back(), decode, ours.decode_median,
         generate_decode.empty() ? 0.0 : generate_decode.back());
   }
-  const double prefill_ratio = median(ours_prefill) / median(theirs_prefill);
-  const double decode_ratio = median(ours_decode) / median(theirs_decode);
-  std::printf("\n%s, %d threads, flash attention on, %d interleaved rounds, medians\n", file.c_str(), threads,
-              rounds);
-  std::printf("  prefill pp%d: llama-bench %.1f, ours %.1f tok/s, ratio %.3f (target 0.98)\n", kPrefill,
-              median(theirs_prefill), median(ours_prefill), prefill_ratio);
-  std::printf("  decode  tg%d: llama-bench %.1f, ours %.1f tok/s, ratio %.3f (target 0.98)\n", kDecode,
-              median(theirs_decode), median(ours_decode), decode_ratio);
-  std::printf("  generate() itself: prefill %.1f (ratio %.3f), decode at depth %d %.1f tok/s\n",
-              median(generate_prefill), median(generate_prefill) / median(theirs_prefill), kPrefill,
-              median(generate_decode));
+  const eval::Estimate prefill_ratio = ratio_of(ours_prefill, theirs_prefill);
+  const eval::Estimate decode_ratio = ratio_of(ours_decode, theirs_decode);
+  const eval::Estimate generate_ratio = ratio_of(generate_prefill, theirs_prefill);
+  std::printf("\n%s, %d threads, flash attention on, %d interleaved rounds\n", file.c_str(), threads, rounds);
+  std::printf(
+      "  prefill pp%d: medians llama-bench %.1f, ours %.1f tok/s; ratio %.3f [%.3f, %.3f] (target 0.98)\n",
+      kPrefill, median(theirs_prefill), median(ours_prefill), prefill_ratio.value, prefill_ratio.low,
+      prefill_ratio.high);
+  std::printf(
+      "  decode  tg%d: medians llama-bench %.1f, ours %.1f tok/s; ratio %.3f [%.3f, %.3f] (target 0.98)\n",
+      kDecode, median(theirs_decode), median(ours_decode), decode_ratio.value, decode_ratio.low,
+      decode_ratio.high);
+  std::printf("  generate() itself: prefill %.1f (ratio %.3f [%.3f, %.3f]), decode at depth %d %.1f tok/s\n",
+              median(generate_prefill), generate_ratio.value, generate_ratio.low, generate_ratio.high,
+              kPrefill, median(generate_decode));
   std::printf("  check: greedy output differed from the first in %d of %d rounds; %d ended early\n",
               differing, rounds, short_answers);
   keep(settings, "speed",
@@ -112,12 +138,13 @@ int run(int argc, char** argv) {
          {{"llama_bench", theirs_prefill},
           {"ours", ours_prefill},
           {"generate", generate_prefill},
-          {"ratio", prefill_ratio}}},
+          {"ratio", json_of(prefill_ratio)},
+          {"ratio_generate", json_of(generate_ratio)}}},
         {"decode",
          {{"llama_bench", theirs_decode},
           {"ours", ours_decode},
           {"generate_at_depth", generate_decode},
-          {"ratio", decode_ratio}}},
+          {"ratio", json_of(decode_ratio)}}},
         {"output_differed", differing}},
        before);
   return differing == 0 ? 0 : 1;

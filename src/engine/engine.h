@@ -78,6 +78,19 @@ struct Draft {
   Usage usage;
 };
 
+/// How likely a model finds given continuations of one prompt.
+struct ScoreRequest {
+  std::vector<Message> messages;  ///< rendered with the chat template, up to where the answer begins
+  std::string raw_prompt;         ///< used as it is when `messages` is empty
+  std::vector<std::string> continuations;
+};
+
+struct ContinuationScore {
+  double log_probability = 0;  ///< natural; sum over the continuation's tokens, given the prompt
+  int tokens = 0;              ///< of the continuation
+  bool greedy = false;         ///< greedy decoding would have written exactly this
+};
+
 /// Called with each piece of the answer, always valid UTF-8. Return false to stop.
 using TextSink = std::function<bool(std::string_view piece)>;
 
@@ -100,6 +113,16 @@ class Engine {
   /// never cut. Cancelling through `stop` gives the text so far with FinishReason::cancelled.
   virtual Result<Draft> generate(const GenerateRequest& request, const TextSink& sink = {},
                                  std::stop_token stop = {}) = 0;
+  /// Log-probability of each continuation after the prompt, in the order given. Tokens are those of prompt
+  /// and continuation together; the continuation's are what the whole has beyond the prompt's own. Not every
+  /// engine can tell: unavailable then.
+  virtual Result<std::vector<ContinuationScore>> score(const ScoreRequest& request,
+                                                       std::stop_token stop = {}) {
+    (void)request;
+    (void)stop;
+    return Error{Kind::unavailable, model_name(), "this engine gives no log-probabilities",
+                 "use a local model"};
+  }
 };
 
 /// Turns text into vectors of unit length. One call at a time per object.

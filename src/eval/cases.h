@@ -1,0 +1,123 @@
+// Data files for evaluation, read with line numbers in every error, and what is wrong with them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace loam::eval {
+
+/// Which data exactly.
+struct DataVersion {
+  std::string file;    ///< as named
+  std::string sha256;  ///< of the file's bytes
+  std::size_t items = 0;
+};
+
+/// Something a person should know of the data, with where: counts always add up with the items read.
+struct DataNote {
+  std::string kind;     ///< "duplicate", "leakage", "stray label", "empty text", "missing label", ...
+  std::string message;  ///< "12 texts occur twice with different labels"
+  std::vector<std::size_t> lines;  ///< 1-based, at most 20 of them
+  std::size_t count = 0;
+};
+
+// Classification: {"text","label"} JSON lines, or CSV with named columns ---------------------------------
+struct LabelledText {
+  std::string id;  ///< "line 12", or the "id" of the line
+  std::string text;
+  std::string label;
+  std::string cluster;  ///< value of the --group column; may be empty
+  std::size_t line = 0;
+};
+struct ClassificationOptions {
+  std::string text_column = "text";
+  std::string label_column = "label";
+  std::string group_column;         ///< empty: none
+  bool merge_stray_labels = false;  ///< "Refund " and "refund" become one label; else only reported
+  bool labels_required = true;      ///< false for `predict`
+};
+struct ClassificationData {
+  DataVersion version;
+  std::vector<LabelledText> items;
+  std::vector<std::string> labels;  ///< sorted
+  std::vector<DataNote> notes;
+};
+Result<ClassificationData> read_classification(const std::filesystem::path& file,
+                                               const ClassificationOptions& options = {});
+Result<ClassificationData> parse_classification(std::string_view bytes, const std::string& name,
+                                                const ClassificationOptions& options = {});
+
+/// Item indexes of three parts that share no cluster and, where it can be, no normalised text; each label
+/// keeps its share.
+struct Split {
+  std::vector<std::size_t> train, validate, test;
+};
+Result<Split> split_items(const ClassificationData& data, double validate_share, double test_share,
+                          std::uint64_t seed);
+/// Texts of `test` that also stand in `train`, after white space, case and punctuation are evened out.
+std::vector<DataNote> leakage(const ClassificationData& train, const ClassificationData& test);
+
+// Question answering: {"id","question","answer"|null,"accept":[...],"source","quote"}
+// --------------------------
+struct QaCase {
+  std::string id, question;
+  std::optional<std::string> answer;  ///< empty: the documents do not say
+  std::vector<std::string> accept;    ///< other right answers
+  std::string source, quote;          ///< where it stands; may be empty
+};
+struct QaData {
+  DataVersion version;
+  std::vector<QaCase> cases;
+  std::vector<DataNote> notes;
+};
+Result<QaData> read_qa(const std::filesystem::path& file);
+
+// Text to text: {"id","input","reference"|"references":[...]} (summarise, translate, extract)
+// --------------------
+struct TextCase {
+  std::string id, input;
+  std::vector<std::string> references;
+  std::string cluster;
+};
+struct TextData {
+  DataVersion version;
+  std::vector<TextCase> cases;
+  std::vector<DataNote> notes;
+};
+Result<TextData> read_texts(const std::filesystem::path& file);
+
+// Multiple choice: {"id","context","choices":[...],"answer":index}
+// ------------------------------------------------
+struct ChoiceCase {
+  std::string id, context;
+  std::vector<std::string> choices;
+  int answer = 0;
+  std::string cluster;
+};
+struct ChoiceData {
+  DataVersion version;
+  std::vector<ChoiceCase> cases;
+  std::vector<DataNote> notes;
+};
+Result<ChoiceData> read_choices(const std::filesystem::path& file);
+
+// Retrieval in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/*.tsv
+// ---------------------------------------------
+struct RetrievalData {
+  DataVersion version;
+  struct Query {
+    std::string id, text;
+    std::vector<std::pair<std::string, int>> judged;  ///< document id, grade
+  };
+  std::vector<Query> queries;
+  std::vector<DataNote> notes;
+};
+Result<RetrievalData> read_beir(const std::filesystem::path& folder, const std::string& split = "test");
+
+}  // namespace loam::eval

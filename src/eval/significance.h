@@ -1,0 +1,67 @@
+// Is B better than A, or was it luck? Paired tests on the same items, and how large a difference n items can
+// show.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "eval/metrics.h"
+
+namespace loam::eval {
+
+/// Two contestants on the same items.
+struct PairedResult {
+  Estimate a, b;        ///< means with intervals
+  Estimate difference;  ///< b - a
+  double p = 1;         ///< two-sided, of "no difference"
+  std::string test;     ///< "exact McNemar", "paired bootstrap", "paired bootstrap by cluster"
+  std::size_t n = 0;
+  std::size_t clusters = 0;                      ///< 0: every item stands alone
+  std::size_t better = 0, worse = 0, equal = 0;  ///< items on which b is better, worse, equal
+  double minimum_detectable = 0;  ///< smallest true difference found with power 0.8 at level 0.05, this n
+  std::size_t items_for_one_point =
+      0;  ///< items needed to show a difference of 0.01 with the same power; 0: unknown
+};
+
+struct CompareOptions {
+  BootstrapOptions bootstrap;
+  double level = 0.05;
+  double power = 0.8;
+};
+
+/// `cluster_of` names what items share (a document); empty: every item stands alone. Scores that are all 0 or
+/// 1 and stand alone get the exact McNemar test (McNemar, Psychometrika 12, 1947); everything else the paired
+/// bootstrap, which draws whole clusters where there are some. bad_request when the lengths differ or nothing
+/// is there.
+Result<PairedResult> compare_paired(std::span<const double> a, std::span<const double> b,
+                                    std::span<const std::string> cluster_of = {},
+                                    const CompareOptions& options = {});
+
+/// Two-sided exact p of `b` against `c` discordant pairs: binomial with 1/2.
+double mcnemar_exact_p(std::size_t b, std::size_t c);
+
+/// Holm's step-down correction (Scand. J. Statist. 6, 1979): adjusted p in the order given, each at most 1.
+std::vector<double> holm(std::span<const double> p);
+
+/// Smallest true mean difference that n items show with this power at this two-sided level, when single
+/// differences have this standard deviation: (z_{1-level/2} + z_power) * deviation / sqrt(n).
+double minimum_detectable_effect(double deviation, std::size_t n, double level = 0.05, double power = 0.8);
+std::size_t items_needed(double deviation, double effect, double level = 0.05, double power = 0.8);
+
+/// One plain sentence: "B is better by 1.8 points, between 0.4 and 3.1, p = 0.01" or "no difference that 300
+/// items could show; 3,900 would be needed for one point". `scale` 100 and unit "points" for shares.
+std::string verdict_sentence(const PairedResult& result, std::string_view name_a, std::string_view name_b,
+                             bool higher_is_better = true);
+
+// Distributions ------------------------------------------------------------------------------------------
+double normal_quantile(double p);  ///< Wichura, AS 241 (Applied Statistics 37, 1988)
+double normal_cdf(double z);
+double beta_quantile(double p, double a, double b);  ///< inverse of the regularised incomplete beta function
+/// Exact interval of a share (Clopper & Pearson, Biometrika 26, 1934). `confidence` two-sided.
+Estimate clopper_pearson(std::size_t successes, std::size_t n, double confidence = 0.95);
+
+}  // namespace loam::eval
