@@ -23,16 +23,17 @@ struct SparseRow {
 };
 
 struct TfidfOptions {
-  int word_ngrams = 2;       ///< 0: no words; 1: single words; 2: and pairs
-  int character_ngrams = 0;  ///< longest character n-gram inside word borders, from 3; 0: none
-  int least_documents = 1;   ///< rarer terms are left out
+  int word_ngrams = 2;               ///< 0: no words; 1: single words; 2: and pairs
+  int character_ngrams = 0;          ///< longest character n-gram inside word borders, from 3; 0: none
+  int least_documents = 1;           ///< rarer terms are left out
   std::size_t most_terms = 200'000;  ///< of each kind (words, characters): the most frequent stay
   bool sublinear = true;             ///< 1 + log(count)
 };
 
 /// Smooth idf and unit length as scikit-learn's TfidfVectorizer has them. Words are lower-case runs of two or
 /// more letters, digits and underscores; character n-grams are those of its analyzer "char_wb". With both
-/// kinds, each half has unit length and is then divided by the square root of 2, so that the whole has it too.
+/// kinds, each half has unit length and is then divided by the square root of 2, so that the whole has it
+/// too.
 class Tfidf {
  public:
   /// bad_request when no text holds a term, or the options ask for nothing.
@@ -69,11 +70,12 @@ struct LogisticOptions {
 class LogisticRegression {
  public:
   /// Labels are 0..classes-1. bad_request when fewer than two classes occur, lengths differ or a value is not
-  /// finite; out_of_room when classes times columns exceed what fits (2^30 weights). `start`, when given, is a
-  /// model of the same shape from which to go on: a path of regularisation strengths is faster so.
+  /// finite; out_of_room when classes times columns exceed what fits (2^30 weights). `start`, when given, is
+  /// a model of the same shape from which to go on: a path of regularisation strengths is faster so.
   static Result<LogisticRegression> fit(std::span<const SparseRow> rows, std::size_t columns,
                                         std::span<const int> labels, int classes,
-                                        const LogisticOptions& options = {}, const ProgressSink& progress = {},
+                                        const LogisticOptions& options = {},
+                                        const ProgressSink& progress = {},
                                         const LogisticRegression* start = nullptr);
   /// `rows` is (labels.size(), columns) row-major.
   static Result<LogisticRegression> fit_dense(std::span<const float> rows, std::size_t columns,
@@ -109,9 +111,9 @@ struct NeighbourOptions {
   int neighbours = 10;
   double k1 = 1.2, b = 0.75;
 };
-/// k nearest texts by BM25 (Robertson & Zaragoza, Foundations and Trends in IR 3(4), 2009; idf ln(1 + (N - n +
-/// 0.5) / (n + 0.5))), votes weighted by score. A text that shares no word with any other gets the shares of
-/// the classes among the training texts.
+/// k nearest texts by BM25 (Robertson & Zaragoza, Foundations and Trends in IR 3(4), 2009; idf ln(1 + (N - n
+/// + 0.5) / (n + 0.5))), votes weighted by score. A text that shares no word with any other gets the shares
+/// of the classes among the training texts.
 class Bm25Neighbours {
  public:
   static Result<Bm25Neighbours> fit(std::span<const std::string> texts, std::span<const int> labels,

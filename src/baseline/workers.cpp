@@ -16,8 +16,8 @@ struct Workers::State {
   const std::function<void(std::size_t)>* body = nullptr;
   std::size_t count = 0;
   std::atomic<std::size_t> next{0};
-  std::size_t running = 0;    ///< threads that have not yet left the present loop
-  std::uint64_t loop = 0;     ///< number of the present loop
+  std::size_t running = 0;  ///< threads that have not yet left the present loop
+  std::uint64_t loop = 0;   ///< number of the present loop
   bool ending = false;
   std::vector<std::thread> threads;
 

@@ -16,8 +16,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   int threads() const;
-  /// Runs `body(i)` for every i below `count`, each once, on any thread and in any order; returns when all are
-  /// done. `body` must not throw. What a turn computes must not depend on which thread runs it: then the
+  /// Runs `body(i)` for every i below `count`, each once, on any thread and in any order; returns when all
+  /// are done. `body` must not throw. What a turn computes must not depend on which thread runs it: then the
   /// result is the same for any number of threads.
   void run(std::size_t count, const std::function<void(std::size_t)>& body);
 

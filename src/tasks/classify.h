@@ -3,15 +3,18 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/json_fwd.h"
 #include "base/progress.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "eval/cases.h"
 #include "eval/classification.h"
 #include "eval/ledger.h"
+#include "tasks/classifier.h"
 
 namespace loam::tasks {
 
@@ -28,6 +31,15 @@ struct MethodScore {
   std::size_t test_items = 0;                 ///< LLM methods may be scored on fewer, drawn by seed; said so
   std::string note;  ///< "scored on 200 of 3,080 items", "skipped: no language model"
   RunId run{};
+  // Beyond the first contract:
+  bool scored = false;                  ///< false: skipped, and `note` says why
+  std::vector<std::size_t> test_index;  ///< into ClassifierComparison::test_ids, one per prediction
+  std::vector<double> correct;    ///< 0 or 1 per prediction; the mean over draws where there are several
+  std::string settings;           ///< JSON: what was chosen on the validation part
+  double difference_to_best = 0;  ///< accuracy - that of the best, on the items both were scored on
+  double p_to_best = 1;           ///< Holm-adjusted over the methods
+  double detectable = 0;          ///< smallest difference to the best that these items could show
+  std::vector<std::string> labels_said;  ///< per prediction, for people
 };
 
 struct CompareRequest {
@@ -40,6 +52,18 @@ struct CompareRequest {
   std::vector<std::string> methods;  ///< empty: all that can run
   std::vector<double> targets = {0.9, 0.95, 0.99};
   int llm_items = 200;  ///< at most, for the methods that call a language model
+  int threads = 0;
+  bool find_suspects = true;
+};
+
+/// What the methods may use. Borrowed; null: the methods that need it are skipped, and say so.
+struct CompareTools {
+  engine::Embedder* embedder = nullptr;
+  engine::Engine* language_model = nullptr;
+  store::Store* ledger = nullptr;
+  double embedder_mb = 0, language_model_mb = 0;  ///< of their files
+  std::string embedder_sha256, language_model_sha256;
+  std::string machine, version;  ///< for the ledger
 };
 
 struct Recommendation {
@@ -49,7 +73,7 @@ struct Recommendation {
 
 /// An item whose label the out-of-fold model doubts (Northcutt et al., "Confident Learning", JAIR 70, 2021).
 struct LabelSuspect {
-  std::size_t item = 0;
+  std::size_t item = 0;  ///< index into CompareRequest::data.items
   std::string label, suggested;
   double doubt = 0;  ///< 1 - probability of the given label
 };
@@ -60,6 +84,27 @@ struct ClassifierComparison {
       recommended;  ///< the cheapest that is not significantly worse than the best (Holm over the pairs)
   std::vector<eval::DataNote> notes;
   std::vector<LabelSuspect> suspects;  ///< most doubtful first
+  // Beyond the first contract:
+  std::vector<std::string> labels;
+  std::size_t train_items = 0, validate_items = 0, test_items = 0;
+  std::vector<std::string> test_ids;
+  std::string suspects_method;  ///< whose out-of-fold predictions raised the doubts; empty: none could
 };
+
+/// Runs each method on the same split. A method that fails is skipped with its reason, unless it was asked
+/// for by name. bad_request for data that cannot be compared (one class only, fewer items than can be split).
+/// Cancelled through `stop`: unavailable, and the runs already in the ledger stay.
+Result<ClassifierComparison> compare_classifiers(const CompareRequest& request, const CompareTools& tools,
+                                                 const ProgressSink& progress = {},
+                                                 std::stop_token stop = {});
+
+/// Items whose given label the out-of-fold probabilities (items, classes) contradict, by confident learning:
+/// a class is believed of an item when its probability reaches that class's mean self-confidence; an item is
+/// suspect when the most probable believed class is not its label. Most doubtful first.
+std::vector<LabelSuspect> label_suspects(std::span<const float> probabilities, std::span<const int> labels,
+                                         const std::vector<std::string>& names);
+
+/// `loam classify compare --json` (DESIGN section 4), with more beside it.
+Json to_json(const ClassifierComparison& comparison, const CompareRequest& request);
 
 }  // namespace loam::tasks
