@@ -118,12 +118,13 @@ void print_weights(Terminal& terminal, const InstalledModel& model) {
   Table table({Table::Align::left, Table::Align::right, Table::Align::right, Table::Align::right,
                Table::Align::right, Table::Align::left});
   table.add({"FORM", "SIZE", "READ tok/s", "WRITE tok/s", "KL", ""}, Style::bold);
+  const auto speed = [](double tokens_per_s) {  // 0: not timed
+    return tokens_per_s > 0 ? fmt::format("{:.0f}", tokens_per_s) : std::string("-");
+  };
   for (const engine::WeightsRow& row : model.weights) {
-    table.add(
-        {row.form, human_bytes(static_cast<double>(row.size_bytes)),
-         fmt::format("{:.0f}", row.prefill_tokens_per_s), fmt::format("{:.0f}", row.decode_tokens_per_s),
-         fmt::format("{:.4f}", row.mean_kl), row.reason},
-        row.chosen ? Style::green : Style::plain);
+    table.add({row.form, human_bytes(static_cast<double>(row.size_bytes)), speed(row.prefill_tokens_per_s),
+               speed(row.decode_tokens_per_s), fmt::format("{:.4f}", row.mean_kl), row.reason},
+              row.chosen ? Style::green : Style::plain);
   }
   terminal.out(table.text(terminal, "  "));
 }
