@@ -1,6 +1,6 @@
-// The paper's weight of two sentences, shared(i, j) / (log |i| + log |j|), depends on the lengths only through
-// the sum of two logarithms. Sentences of one length can therefore be added up for each word, and a step of
-// the iteration costs (words) * (distinct lengths) instead of (sentences) squared.
+// The paper's weight of two sentences, shared(i, j) / (log |i| + log |j|), depends on the lengths only
+// through the sum of two logarithms. Sentences of one length can therefore be added up for each word, and a
+// step of the iteration costs (words) * (distinct lengths) instead of (sentences) squared.
 #include "baseline/textrank.h"
 
 #include <algorithm>
@@ -17,8 +17,8 @@
 namespace loam::baseline {
 namespace {
 
-constexpr std::size_t kLeastWords = 2;     // log 1 is 0: one word cannot be weighed
-constexpr std::size_t kMostWords = 1000;   // a longer "sentence" is a table or a dump; its further words wait
+constexpr std::size_t kLeastWords = 2;    // log 1 is 0: one word cannot be weighed
+constexpr std::size_t kMostWords = 1000;  // a longer "sentence" is a table or a dump; its further words wait
 
 /// Distinct content stems of a sentence, as numbers, ascending.
 std::vector<std::uint32_t> stems_of(std::string_view sentence,
@@ -87,9 +87,9 @@ class Graph {
  private:
   Cell& cell(std::uint32_t word, std::uint32_t length) {
     auto& row = cells_[word];
-    const auto place = std::lower_bound(
-        row.begin(), row.end(), length,
-        [](const Cell& one, std::uint32_t wanted) { return one.length < wanted; });
+    const auto place =
+        std::lower_bound(row.begin(), row.end(), length,
+                         [](const Cell& one, std::uint32_t wanted) { return one.length < wanted; });
     if (place != row.end() && place->length == length) return *place;
     return *row.insert(place, Cell{length, 0});
   }

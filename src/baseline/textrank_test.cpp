@@ -82,8 +82,8 @@ TEST(TextRank, what_shares_no_word_keeps_the_least_score) {
 
 TEST(TextRank, the_choice_stands_in_the_order_of_the_text_and_says_nothing_twice) {
   const std::vector<std::string_view> text = {
-      "Bread is sold in the bakery shop.", "Bread is sold in the bakery shop!", "The bakery shop sells rolls.",
-      "Rolls and bread from the bakery are fresh."};
+      "Bread is sold in the bakery shop.", "Bread is sold in the bakery shop!",
+      "The bakery shop sells rolls.", "Rolls and bread from the bakery are fresh."};
   const std::vector<std::size_t> best = best_sentences(text, textrank(text), 3);
   ASSERT_EQ(best.size(), 3U);
   EXPECT_TRUE(std::is_sorted(best.begin(), best.end()));
@@ -99,8 +99,8 @@ TEST(TextRank, long_texts_cost_time_in_proportion_to_their_words) {
   // 20,000 sentences would be 200 million pairs; the bound is generous for a busy machine.
   std::vector<std::string> texts;
   for (int i = 0; i < 20000; ++i) {
-    texts.push_back("word" + std::to_string(i % 997) + " meets word" + std::to_string(i % 89) + " and bread " +
-                    std::string(static_cast<std::size_t>(i % 7), 'x') + " today in bakery" +
+    texts.push_back("word" + std::to_string(i % 997) + " meets word" + std::to_string(i % 89) +
+                    " and bread " + std::string(static_cast<std::size_t>(i % 7), 'x') + " today in bakery" +
                     std::to_string(i % 13) + ".");
   }
   const std::vector<std::string_view> views(texts.begin(), texts.end());

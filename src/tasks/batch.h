@@ -16,8 +16,8 @@ namespace loam::tasks {
 
 /// One thing to do: a file, or a row of a table.
 struct BatchItem {
-  std::string id;    ///< unique: the file's name, the row's id column, or "row 12"
-  std::string text;  ///< for table rows
+  std::string id;              ///< unique: the file's name, the row's id column, or "row 12"
+  std::string text;            ///< for table rows
   std::filesystem::path file;  ///< for files
 };
 
@@ -28,8 +28,8 @@ Result<std::vector<BatchItem>> items_of_column(std::string_view csv, const std::
                                                const std::string& text_column, const std::string& id_column);
 
 /// Lines carry "id" and "hash"; an item is done when a line has both of them as asked for, and no "error".
-/// A last line that was cut off (by a crash, a full disk) is put aside and its item done again. One process at
-/// a time: the file is locked.
+/// A last line that was cut off (by a crash, a full disk) is put aside and its item done again. One process
+/// at a time: the file is locked.
 class BatchFile {
  public:
   /// Creates the file when missing. bad_data when it holds something else than such lines, with the line.

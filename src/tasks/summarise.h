@@ -26,8 +26,8 @@ struct SummariseOptions {
 struct SummarySentence {
   std::string text;
   bool supported = false;
-  std::vector<int> citations;  ///< Citation::id
-  std::string why_not;         ///< for unsupported
+  std::vector<int> citations;                           ///< Citation::id
+  std::string why_not;                                  ///< for unsupported
   answer::AnswerFrom from = answer::AnswerFrom::model;  ///< baseline: taken word for word from the document
 };
 
@@ -47,8 +47,8 @@ struct Summary {
   answer::AnswerFrom from = answer::AnswerFrom::nobody;
   std::vector<SummarySentence> sentences;
   std::vector<Citation> citations;
-  int drafted = 0;  ///< sentences that the model wrote, in all calls
-  int held = 0;     ///< of these, supported by the text they were made from
+  int drafted = 0;                       ///< sentences that the model wrote, in all calls
+  int held = 0;                          ///< of these, supported by the text they were made from
   std::vector<SummarySentence> dropped;  ///< unsupported ones, at most kMostDropped
   SummaryCoverage coverage;
   std::string baseline_text;  ///< TextRank over the document's sentences, always computed

@@ -52,12 +52,13 @@ struct Kept {
 std::vector<Kept> kept_in(std::string_view segment);
 
 struct Violation {
-  std::string kind;  ///< "number", "placeholder", "tag", "url", "code", "glossary", "markup", "length", "empty"
+  std::string
+      kind;  ///< "number", "placeholder", "tag", "url", "code", "glossary", "markup", "length", "empty"
   std::string what;  ///< "12 is missing", "%s is there twice"
 };
-/// Empty: the translation may stand. Kept things must occur as often as in the source, numbers by their digits
-/// (1,200.50 may become 1 200,50); a glossary term of the source must be there in its translation; Markdown's
-/// marks (** * _ ~~ [ ]( )) must be as many; and the length must be that of a translation.
+/// Empty: the translation may stand. Kept things must occur as often as in the source, numbers by their
+/// digits (1,200.50 may become 1 200,50); a glossary term of the source must be there in its translation;
+/// Markdown's marks (** * _ ~~ [ ]( )) must be as many; and the length must be that of a translation.
 std::vector<Violation> verify(std::string_view source, std::string_view translation,
                               std::span<const GlossaryTerm> glossary, TextForm form);
 
@@ -84,7 +85,7 @@ enum class SegmentFate : std::uint8_t {
 std::string_view name_of(SegmentFate fate);
 
 struct TranslatedSegment {
-  Span span;  ///< bytes of the source text
+  Span span;             ///< bytes of the source text
   std::size_t line = 0;  ///< 1-based, where it begins
   std::string source, text;
   SegmentFate fate = SegmentFate::nothing;
