@@ -31,6 +31,11 @@ constexpr Invariant kInvariants[] = {
     {"document with another number of passages than it says",
      "SELECT id FROM documents d WHERE passage_count <> (SELECT count(*) FROM passages p WHERE p.document = "
      "d.id)"},
+    {"result of an item without run",
+     "SELECT DISTINCT run FROM run_items WHERE run NOT IN (SELECT id FROM runs)"},
+    {"run that is not JSON", "SELECT id FROM runs WHERE NOT json_valid(config) OR NOT json_valid(result)"},
+    {"run with item scores that are not JSON",
+     "SELECT DISTINCT run FROM run_items WHERE NOT json_valid(scores)"},
 };
 
 constexpr std::size_t kMaxProblems = 100;

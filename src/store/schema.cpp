@@ -1,6 +1,13 @@
 #include "store/schema.h"
 
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <system_error>
 #include <thread>
@@ -14,6 +21,13 @@ struct Object {
   const char* name;
   const char* sql;
 };
+
+// Made by create() and by the migration from version 1: one text, so that both give the same schema.
+// The key comes first: see "pages".
+constexpr const char* kCreateRunItems =
+    "CREATE TABLE run_items(run INTEGER NOT NULL REFERENCES runs(id), ordinal INTEGER NOT NULL, "
+    "item TEXT NOT NULL, cluster TEXT NOT NULL, scores TEXT NOT NULL, output TEXT NOT NULL, "
+    "PRIMARY KEY(run, ordinal)) STRICT, WITHOUT ROWID";
 
 // The text of each statement is part of the format: verify_schema() compares it with what the file holds.
 constexpr Object kObjects[] = {
@@ -54,10 +68,37 @@ constexpr Object kObjects[] = {
      "CREATE TABLE runs(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, task TEXT NOT NULL, "
      "config TEXT NOT NULL, result TEXT NOT NULL) STRICT"},
     {"runs_by_task", "CREATE INDEX runs_by_task ON runs(task)"},
+    {"run_items", kCreateRunItems},
 };
 
-// No earlier version has been released. The next change of kObjects adds {1, "ALTER ..."} here.
-constexpr std::span<const Migration> kMigrations{};
+// Each change of kObjects adds a line here, and a frozen sample in tests/compat.
+constexpr Migration kMigrations[] = {{1, kCreateRunItems}};
+
+/// The format number in a store file's header (bytes 60 to 63, big-endian); -1 when it cannot be read.
+std::int64_t version_in(const std::filesystem::path& file) {
+  constexpr std::streamoff kUserVersionAt = 60;
+  std::ifstream stream(file, std::ios::binary);
+  unsigned char bytes[4] = {};
+  stream.seekg(kUserVersionAt);
+  for (unsigned char& byte : bytes) byte = static_cast<unsigned char>(stream.get());
+  if (!stream) return -1;
+  std::int64_t version = 0;
+  for (const unsigned char byte : bytes) version = version * 256 + byte;
+  return version;
+}
+
+/// Removes what migrations that were killed have left: unfinished backups whose process is no more.
+void remove_abandoned_backups(const std::filesystem::path& backup) {
+  const std::string prefix = backup.filename().string() + ".";
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(backup.parent_path(), failed)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(".partial")) continue;
+    const long process = std::strtol(name.c_str() + prefix.size(), nullptr, 10);
+    if (process > 0 && ::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH)
+      std::filesystem::remove(entry.path(), failed);
+  }
+}
 
 std::string rows_view(CollectionId collection) { return full_text_table(collection) + "_rows"; }
 
@@ -204,16 +245,23 @@ Result<void> migrate(Database& database, std::int64_t to, std::span<const Migrat
   if (*before >= to) return done();
 
   // The backup is complete before the first change, and appears under its name only when it is complete.
+  // Each process and thread writes a file of its own: two may open an old store at the same moment.
+  static std::atomic<unsigned> backups{0};
   std::filesystem::path backup = database.file();
   backup += ".v" + std::to_string(*before) + ".backup";
   std::filesystem::path partial = backup;
-  partial += ".partial";
+  partial += "." + std::to_string(::getpid()) + "-" + std::to_string(++backups) + ".partial";
   std::error_code failed;
   std::filesystem::remove(partial, failed);
   const std::string partial_name = partial.string();
   if (auto saved = database.prepare("VACUUM INTO ?1").with(partial_name).run(); !saved) {
     std::filesystem::remove(partial, failed);
     return saved;
+  }
+  // Another process may have migrated the store before it was copied; its backup is the old one.
+  if (version_in(partial) != *before) {
+    std::filesystem::remove(partial, failed);
+    return migrate(database, to, migrations, logger);
   }
   std::filesystem::rename(partial, backup, failed);
   if (failed) {
@@ -239,6 +287,7 @@ Result<void> migrate(Database& database, std::int64_t to, std::span<const Migrat
   }
   if (auto set = database.execute("PRAGMA user_version = " + std::to_string(to)); !set) return set;
   if (auto kept = transaction.commit(); !kept) return kept;
+  remove_abandoned_backups(backup);
   logger.info("store migrated to format " + std::to_string(to) + "; the old one is kept as " +
               backup.string());
   return done();

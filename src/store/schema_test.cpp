@@ -33,6 +33,8 @@ class SchemaTest : public ::testing::Test {
     ASSERT_TRUE(collection);
     ASSERT_TRUE(put(**store, collection->id, sample("a.md", {"parking costs ten euros", "lunch is free"})));
     ASSERT_TRUE(put(**store, collection->id, sample("b.md", {"leave is twelve weeks"})));
+    const RunItem item{"q1", "a.md", "{\"f1\":1}", "ten euros"};
+    ASSERT_TRUE((*store)->add_run({RunId{}, 1, "qa", "{}", "{}"}, std::span(&item, 1)));
   }
 
   void run_sql(const std::string& sql) {
@@ -77,7 +79,7 @@ TEST_F(SchemaTest, an_empty_file_becomes_a_store) {
 
 TEST_F(SchemaTest, a_newer_store_is_refused_untouched) {
   make_store();
-  run_sql("PRAGMA user_version = 2");
+  run_sql("PRAGMA user_version = " + std::to_string(kSchemaVersion + 1));
   const std::string before = read_file(file_);
   const Error error = open_error();
   EXPECT_EQ(error.kind, Kind::bad_request);
@@ -173,7 +175,10 @@ void use_everything(Store& store) {
     if (!documents->empty()) typed(store.remove_document(documents->front().id));
     typed(put(store, collection.id, sample("c.md", {"parking is dear", "leave it"})));
   }
-  typed(store.runs("", 5));
+  auto runs = store.runs("", 5);
+  typed(runs);
+  if (runs && !runs->empty()) typed(store.run_items(runs->front().id));
+  typed(store.find_run(RunId{1}));
 }
 
 // proves P-STORE-07
@@ -216,19 +221,19 @@ TEST_F(SchemaTest, migration_keeps_a_backup_of_the_old_store_and_is_all_or_nothi
   make_store();
   auto database = Database::open(file_, {});
   ASSERT_TRUE(database);
-  const Migration broken[] = {{1, "CREATE TABLE half(x); CREATE TABLE half(x)"}};
-  EXPECT_FALSE(migrate(**database, 2, broken, silent_logger()));
-  EXPECT_EQ(*(*database)->number("PRAGMA user_version"), 1);
+  const Migration broken[] = {{kSchemaVersion, "CREATE TABLE half(x); CREATE TABLE half(x)"}};
+  EXPECT_FALSE(migrate(**database, kSchemaVersion + 1, broken, silent_logger()));
+  EXPECT_EQ(*(*database)->number("PRAGMA user_version"), kSchemaVersion);
   EXPECT_EQ(*(*database)->number("SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
 
-  const Migration good[] = {{1, "ALTER TABLE runs ADD COLUMN extra TEXT"},
-                            {2, "UPDATE collections SET name = 'new'"}};
-  const auto migrated = migrate(**database, 3, good, silent_logger());
+  const Migration good[] = {{kSchemaVersion, "ALTER TABLE runs ADD COLUMN extra TEXT"},
+                            {kSchemaVersion + 1, "UPDATE collections SET name = 'new'"}};
+  const auto migrated = migrate(**database, kSchemaVersion + 2, good, silent_logger());
   ASSERT_TRUE(migrated) << migrated.error().line();
-  EXPECT_EQ(*(*database)->number("PRAGMA user_version"), 3);
+  EXPECT_EQ(*(*database)->number("PRAGMA user_version"), kSchemaVersion + 2);
   EXPECT_EQ(*(*database)->number("SELECT count(*) FROM collections WHERE name = 'new'"), 1);
 
-  auto old = Store::open(file_.string() + ".v1.backup");
+  auto old = Store::open(file_.string() + ".v" + std::to_string(kSchemaVersion) + ".backup");
   ASSERT_TRUE(old) << old.error().line();
   EXPECT_TRUE((*old)->find_collection("handbook")->has_value());
   EXPECT_THAT(*(*old)->check(), IsEmpty());
@@ -238,15 +243,23 @@ TEST_F(SchemaTest, a_version_that_no_migration_starts_from_is_refused) {
   make_store();
   auto database = Database::open(file_, {});
   ASSERT_TRUE(database);
-  const auto refused = migrate(**database, 2, {}, silent_logger());
+  const auto refused = migrate(**database, kSchemaVersion + 1, {}, silent_logger());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, Kind::bad_data);
 }
 
-// proves P-STORE-09: stores of every released format open for ever.
-TEST_F(SchemaTest, the_frozen_store_of_format_1_opens_and_is_sound) {
-  write_file(file_, read_file(std::filesystem::path(LOAM_SOURCE_DIR) / "tests/compat/store_v1.loam"));
-  auto store = Store::open(file_);
+std::string frozen(const char* name) {
+  return read_file(std::filesystem::path(LOAM_SOURCE_DIR) / "tests/compat" / name);
+}
+
+std::int64_t version_of(const std::filesystem::path& file) {
+  auto database = Database::open(file, {});
+  return database ? *(*database)->number("PRAGMA user_version") : -1;
+}
+
+/// What every frozen sample holds since format 1.
+void expect_the_sample(const std::filesystem::path& file) {
+  auto store = Store::open(file);
   ASSERT_TRUE(store) << store.error().line();
   EXPECT_THAT(*(*store)->check(), IsEmpty());
   const auto collection = (*store)->find_collection("handbook");
@@ -262,6 +275,81 @@ TEST_F(SchemaTest, the_frozen_store_of_format_1_opens_and_is_sound) {
       (*store)->for_each_vector((*collection)->id, [&](PassageId, std::span<const float>) { ++vectors; }));
   EXPECT_EQ(vectors, 3);
   EXPECT_EQ((*store)->runs("ask", 5)->size(), 1U);
+}
+
+// proves P-STORE-09: stores of every released format open for ever.
+TEST_F(SchemaTest, the_frozen_store_of_format_1_is_migrated_and_sound_and_its_backup_is_as_it_was) {
+  write_file(file_, frozen("store_v1.loam"));
+  ASSERT_EQ(version_of(file_), 1);
+  expect_the_sample(file_);
+  EXPECT_EQ(version_of(file_), kSchemaVersion);
+  EXPECT_EQ(version_of(file_.string() + ".v1.backup"), 1);
+  auto store = Store::open(file_);
+  ASSERT_TRUE(store);
+  const RunId old = (*store)->runs("ask", 5)->front().id;
+  EXPECT_THAT(*(*store)->run_items(old), IsEmpty());
+  const RunItem item{"q1", "leave.md", "{\"f1\":0.5}", "twelve weeks"};
+  const auto added = (*store)->add_run({RunId{}, 1, "qa", "{}", "{}"}, std::span(&item, 1));
+  ASSERT_TRUE(added) << added.error().line();
+  EXPECT_EQ((*store)->run_items(*added)->size(), 1U);
+  EXPECT_THAT(*(*store)->check(), IsEmpty());
+}
+
+TEST_F(SchemaTest, the_frozen_store_of_format_2_opens_and_is_sound) {
+  write_file(file_, frozen("store_v2.loam"));
+  expect_the_sample(file_);
+  auto store = Store::open(file_);
+  ASSERT_TRUE(store);
+  const auto runs = (*store)->runs("qa", 5);
+  ASSERT_TRUE(runs && runs->size() == 1);
+  const auto items = (*store)->run_items(runs->front().id);
+  ASSERT_TRUE(items && items->size() == 2);
+  EXPECT_EQ((*items)[0].item, "q1");
+  EXPECT_EQ((*items)[0].cluster, "leave.md");
+  EXPECT_EQ((*items)[1].scores, "{\"f1\":0.5}");
+  EXPECT_EQ((*items)[1].output, "ten euros");
+}
+
+TEST_F(SchemaTest, an_old_store_opened_by_many_at_once_is_migrated_once_and_its_backup_is_the_old_one) {
+  for (int round = 0; round < 10; ++round) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      std::filesystem::remove(entry.path());
+    write_file(file_, frozen("store_v1.loam"));
+    constexpr std::size_t kThreads = 4;
+    std::vector<std::string> errors(kThreads);
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&, i] {
+        auto store = Store::open(file_);
+        if (!store) errors[i] = store.error().line();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_THAT(errors, ::testing::Each(IsEmpty()));
+    EXPECT_EQ(version_of(file_), kSchemaVersion);
+    EXPECT_EQ(version_of(file_.string() + ".v1.backup"), 1);
+    for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))
+      EXPECT_THAT(entry.path().string(), ::testing::Not(HasSubstr(".partial")));
+  }
+}
+
+TEST_F(SchemaTest, what_a_killed_migration_left_is_cleared_away_by_the_next) {
+  write_file(file_, frozen("store_v1.loam"));
+  // No process has this number: it is above the largest that Linux gives.
+  const std::filesystem::path left = file_.string() + ".v1.backup.2147483647-1.partial";
+  const std::filesystem::path of_another =
+      file_.string() + ".v1.backup." + std::to_string(::getpid()) + "-999.partial";
+  write_file(left, "half");
+  write_file(of_another, "half");
+  ASSERT_TRUE(Store::open(file_));
+  EXPECT_FALSE(std::filesystem::exists(left));
+  EXPECT_TRUE(std::filesystem::exists(of_another));  // that process lives
+}
+
+TEST_F(SchemaTest, an_old_store_is_not_migrated_by_a_reader) {
+  write_file(file_, frozen("store_v1.loam"));
+  EXPECT_EQ(open_error({.read_only = true}).kind, Kind::bad_request);
+  EXPECT_EQ(version_of(file_), 1);
 }
 
 // Who may write -----------------------------------------------------------------------------------------

@@ -204,6 +204,10 @@ Error Database::error_of(int code) const {
       return {Kind::unavailable, place, "the work was interrupted", "run the same command again"};
     default: {
       const std::string message = handle_ ? sqlite3_errmsg(handle_.get()) : detail;
+      // A damaged header is a general error to SQLite, told apart only by its words.
+      if (message == "unsupported file format" ||
+          message.starts_with("attached databases must use the same text"))
+        return damaged("the store is damaged (" + message + ")");
       return {Kind::our_bug, place, "SQLite refused a statement: " + message, "please report this"};
     }
   }

@@ -166,34 +166,4 @@ Result<void> SqliteStore::grow_generation(CollectionId collection) {
   return grown;
 }
 
-// Ledger ------------------------------------------------------------------------------------------------
-
-Result<RunId> SqliteStore::add_run(const LedgerRow& row) {
-  Transaction transaction(*database_);
-  if (!transaction.begun()) return transaction.begun().error();
-  auto added = database_->prepare("INSERT INTO runs(at, task, config, result) VALUES(?1, ?2, ?3, ?4)")
-                   .with(row.at, row.task, row.config, row.result)
-                   .run();
-  if (!added) return added.error();
-  const RunId id{static_cast<std::uint64_t>(database_->last_insert_id())};
-  if (auto kept = transaction.commit(); !kept) return kept.error();
-  return id;
-}
-
-Result<std::vector<LedgerRow>> SqliteStore::runs(std::string_view task, int limit) {
-  // Newest first. An empty task asks for all of them.
-  auto statement = database_->prepare(
-      task.empty()
-          ? "SELECT id, at, task, config, result FROM runs WHERE ?1 = '' ORDER BY id DESC LIMIT ?2"
-          : "SELECT id, at, task, config, result FROM runs WHERE task = ?1 ORDER BY id DESC LIMIT ?2");
-  std::vector<LedgerRow> rows;
-  statement.with(task, limit);
-  while (statement.next()) {
-    rows.push_back({RunId{static_cast<std::uint64_t>(statement.integer(0))}, statement.integer(1),
-                    statement.text(2), statement.text(3), statement.text(4)});
-  }
-  if (auto bad = statement.failure()) return *bad;
-  return rows;
-}
-
 }  // namespace loam::store

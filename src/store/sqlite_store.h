@@ -1,5 +1,5 @@
-// The Store over SQLite. Its methods are grouped by file: sqlite_store.cpp (open, collections, ledger),
-// documents.cpp (what changes together), search.cpp (both legs), check.cpp (is it sound?).
+// The Store over SQLite. Its methods are grouped by file: sqlite_store.cpp (open, collections), documents.cpp
+// (what changes together), search.cpp (both legs), runs.cpp (the ledger), check.cpp (is it sound?).
 #pragma once
 
 #include "store/schema.h"
@@ -48,7 +48,12 @@ class SqliteStore : public Store {
                                const std::function<void(PassageId, std::span<const float>)>& visit) override;
 
   Result<RunId> add_run(const LedgerRow& row) override;
+  Result<RunId> add_run(const LedgerRow& row, std::span<const RunItem> items) override;
   Result<std::vector<LedgerRow>> runs(std::string_view task, int limit) override;
+  Result<std::optional<LedgerRow>> find_run(RunId run) override;
+  Result<std::vector<RunItem>> run_items(RunId run) override;
+  Result<void> for_each_run(std::string_view task,
+                            const std::function<bool(const LedgerRow&)>& visit) override;
 
   Result<std::vector<std::string>> check() override;
 

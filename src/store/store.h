@@ -71,6 +71,14 @@ struct LedgerRow {
   std::string result;   ///< JSON: scores, n, intervals
 };
 
+/// What one item of a run got. A run has as many as it scored, in the order in which they were given.
+struct RunItem {
+  std::string item;     ///< its id within the data
+  std::string cluster;  ///< what items share (a document); empty: stands alone
+  std::string scores;   ///< JSON object: metric name to number
+  std::string output;   ///< what was said of it
+};
+
 /// One open store file. One object per thread; several processes may share the file (WAL, one writer).
 /// Every writing call is one transaction: after it returns ok, the change survives kill -9 and loss of power
 /// (each commit is flushed before it is acknowledged); when it fails, nothing has changed. One exception,
@@ -150,7 +158,17 @@ class Store {
 
   // Ledger -------------------------------------------------------------------------------------------
   virtual Result<RunId> add_run(const LedgerRow& row) = 0;
+  /// The row and all its items in one transaction. `row.id` is not looked at.
+  virtual Result<RunId> add_run(const LedgerRow& row, std::span<const RunItem> items) = 0;
+  /// Newest first. An empty task asks for all of them.
   virtual Result<std::vector<LedgerRow>> runs(std::string_view task, int limit) = 0;
+  virtual Result<std::optional<LedgerRow>> find_run(RunId run) = 0;
+  /// In the order in which they were added; empty for a run without items and for one that does not exist.
+  virtual Result<std::vector<RunItem>> run_items(RunId run) = 0;
+  /// Like runs(), one row at a time until `visit` returns false, for ledgers of any length. The store must
+  /// not be written to from `visit`.
+  virtual Result<void> for_each_run(std::string_view task,
+                                    const std::function<bool(const LedgerRow&)>& visit) = 0;
 
   // Upkeep -------------------------------------------------------------------------------------------
   /// SQLite's integrity_check plus ours: every passage has its full-text row, its vector and its document,

@@ -389,6 +389,48 @@ TEST_F(StoreTest, the_ledger_returns_runs_newest_first) {
   EXPECT_EQ(store_->runs("", 2)->size(), 2U);
 }
 
+TEST_F(StoreTest, a_run_keeps_its_items_in_the_order_in_which_they_were_given) {
+  const std::vector<RunItem> items = {{"q2", "b.md", "{\"em\":1}", "yes"},
+                                      {"q1", "", "{}", std::string(20000, 'x')}};
+  const auto added = store_->add_run({RunId{}, 7, "qa", "{\"name\":\"a\"}", "{}"}, items);
+  ASSERT_TRUE(added) << added.error().line();
+  const auto other = store_->add_run({RunId{}, 8, "qa", "{}", "{}"});
+  ASSERT_TRUE(other);
+  const auto kept = store_->run_items(*added);
+  ASSERT_TRUE(kept && kept->size() == 2);
+  EXPECT_EQ((*kept)[0].item, "q2");
+  EXPECT_EQ((*kept)[0].cluster, "b.md");
+  EXPECT_EQ((*kept)[0].scores, "{\"em\":1}");
+  EXPECT_EQ((*kept)[0].output, "yes");
+  EXPECT_EQ((*kept)[1].output.size(), 20000U);
+  EXPECT_THAT(*store_->run_items(*other), IsEmpty());
+  EXPECT_THAT(*store_->run_items(RunId{99}), IsEmpty());
+  EXPECT_THAT(problems(), IsEmpty());
+}
+
+TEST_F(StoreTest, a_run_is_found_by_its_number_or_not_at_all) {
+  const auto added = store_->add_run({RunId{}, 7, "qa", "{\"name\":\"a\"}", "{\"n\":1}"});
+  ASSERT_TRUE(added);
+  const auto found = store_->find_run(*added);
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->id, *added);
+  EXPECT_EQ((*found)->at, 7);
+  EXPECT_EQ((*found)->config, "{\"name\":\"a\"}");
+  EXPECT_FALSE(store_->find_run(RunId{2})->has_value());
+  EXPECT_FALSE(store_->find_run(RunId{~std::uint64_t{0}})->has_value());
+}
+
+TEST_F(StoreTest, a_walk_through_the_ledger_ends_when_its_visitor_has_seen_enough) {
+  for (int i = 1; i <= 5; ++i) ASSERT_TRUE(store_->add_run({RunId{}, i, "qa", "{}", "{}"}));
+  std::vector<std::int64_t> seen;
+  ASSERT_TRUE(store_->for_each_run("", [&](const LedgerRow& row) {
+    seen.push_back(row.at);
+    return seen.size() < 3;
+  }));
+  EXPECT_THAT(seen, ::testing::ElementsAre(5, 4, 3));
+  EXPECT_THAT(*store_->runs("", 0), IsEmpty());
+}
+
 // Check -------------------------------------------------------------------------------------------------
 
 // proves P-STORE-06

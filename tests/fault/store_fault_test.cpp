@@ -57,6 +57,13 @@ std::vector<Step> steps() {
       [](Store& s) {
         return outcome(s.add_run({RunId{}, 1, "ask", "{}", "{}"}));
       },
+      [](Store& s) {
+        // Several pages, so that a failure can hit between the row and its last item.
+        std::vector<store::RunItem> items;
+        for (int i = 0; i < 8; ++i)
+          items.push_back({"q" + std::to_string(i), "a.md", "{\"f1\":1}", std::string(3000, 'y')});
+        return outcome(s.add_run({RunId{}, 2, "qa", "{}", "{}"}, items));
+      },
       [](Store& s) { return s.remove_document(document(s, "c.md")); },
       [](Store& s) { return outcome(s.ensure_collection("more", "fake", "fingerprint", 2)); },
       [](Store& s) { return s.remove_collection(docs(s)); },
@@ -87,7 +94,12 @@ std::string digest(Store& store) {
     all += read ? std::to_string(vectors) : read.error().line();
   }
   const auto runs = store.runs("", 10);
-  return all + "runs " + (runs ? std::to_string(runs->size()) : runs.error().line());
+  if (!runs) return all + "runs: " + runs.error().line();
+  for (const auto& run : *runs) {
+    const auto items = store.run_items(run.id);
+    all += "run " + run.task + " " + (items ? std::to_string(items->size()) : items.error().line()) + "\n";
+  }
+  return all;
 }
 
 class StoreFaultTest : public ::testing::Test {
@@ -191,6 +203,39 @@ TEST_F(StoreFaultTest, a_failing_operation_leaves_the_store_as_it_was_or_the_cha
 TEST_F(StoreFaultTest, what_was_acknowledged_survives_a_dead_disk_and_loss_of_power) {
   until_nothing_fails(100,
                       [&](std::int64_t nth) { return round(nth, Failure::short_write, Lasting::from_now); });
+}
+
+// proves P-STORE-08: a migration that fails at any moment leaves the old store or the new one.
+TEST_F(StoreFaultTest, a_failing_operation_in_a_migration_leaves_the_old_store_or_the_new_one) {
+  const std::string old = store::testing::read_file(fs::path(LOAM_SOURCE_DIR) / "tests/compat/store_v1.loam");
+  std::string before;
+  {
+    TemporaryFolder folder;
+    store::testing::write_file(folder / "loam.db", old);
+    auto store = Store::open(folder / "loam.db");
+    ASSERT_TRUE(store) << store.error().line();
+    before = digest(**store);
+  }
+  for (const Lasting lasting : {Lasting::once, Lasting::from_now}) {
+    until_nothing_fails(10, [&](std::int64_t nth) {
+      TemporaryFolder folder;
+      disk_.forget();
+      store::testing::write_file(folder / "loam.db", old);
+      disk_.plan(nth, nth % 2 == 0 ? Failure::io_error : Failure::disk_full, lasting);
+      {
+        auto store = Store::open(folder / "loam.db");
+        if (!store) expect_typed(store.error(), nth);
+      }
+      const bool failed = disk_.has_failed();
+      disk_.clear();
+      auto store = Store::open(folder / "loam.db");
+      EXPECT_TRUE(store) << "operation " << nth << ": " << store.error().line();
+      if (!store) return false;
+      EXPECT_EQ(digest(**store), before) << "operation " << nth;
+      EXPECT_THAT(*(*store)->check(), IsEmpty()) << "operation " << nth;
+      return failed;
+    });
+  }
 }
 
 // proves P-STORE-10
