@@ -1,7 +1,6 @@
 // Comma-separated values (RFC 4180, and what spreadsheets really write). Each row becomes one line in which
 // every value carries its column's name, so that a row can be found and cited alone.
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <string>
 #include <string_view>
@@ -9,150 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "reader/csv_records.h"
 #include "reader/formats.h"
 #include "reader/text.h"
 
 namespace loam::reader {
 namespace {
 
-constexpr std::size_t kMaxColumns = 16384;  // what spreadsheets hold (XLSX: columns A to XFD)
-constexpr std::size_t kSampleRows = 50;
-
 using Row = std::vector<std::string>;
-
-// Reads one record after the other. A quote that is never closed is taken literally, so that one stray quote
-// cannot swallow the rest of the file.
-class RowReader {
- public:
-  RowReader(std::string_view text, char delimiter) : text_(text), delimiter_(delimiter) {}
-
-  bool at_end() const { return at_ >= text_.size(); }
-  std::size_t unclosed_row() const { return unclosed_row_; }  // 1-based; 0: none
-  bool too_wide() const { return too_wide_; }
-
-  // The next record, at most kMaxColumns + 1 cells of it.
-  Row next() {
-    ++row_;
-    const std::size_t start = at_;
-    Row row = read();
-    if (unclosed_here_) {
-      if (unclosed_row_ == 0) unclosed_row_ = row_;
-      quotes_span_lines_ = false;  // no quote from here on can be closed on a later line
-      at_ = start;
-      unclosed_here_ = false;
-      row = read();
-    }
-    return row;
-  }
-
- private:
-  Row read() {
-    Row row;
-    for (;;) {
-      row.push_back(cell());
-      if (unclosed_here_) return row;
-      if (row.size() > kMaxColumns) {
-        too_wide_ = true;
-        return row;
-      }
-      if (at_ >= text_.size()) return row;
-      const char end = text_[at_++];
-      if (end == '\n') return row;
-    }
-  }
-
-  std::string cell() {
-    std::size_t start = at_;
-    while (start < text_.size() && text_[start] == ' ' && delimiter_ != ' ') ++start;
-    if (start < text_.size() && text_[start] == '"') {
-      std::string value;
-      if (quoted(start + 1, value)) return value;
-      if (unclosed_here_) return {};
-    }
-    const std::size_t stop = text_.find_first_of(stops(), at_);
-    const std::size_t end = std::min(stop, text_.size());
-    std::string value(trimmed(slice(text_, {at_, end})));
-    at_ = end;
-    return value;
-  }
-
-  // Reads up to the closing quote; leaves at_ on the delimiter or line end. False: not a quoted cell.
-  bool quoted(std::size_t start, std::string& value) {
-    std::size_t i = start;
-    for (; i < text_.size(); ++i) {
-      const char c = text_[i];
-      if (c == '"') {
-        if (i + 1 < text_.size() && text_[i + 1] == '"') {
-          value += '"';
-          ++i;
-          continue;
-        }
-        break;
-      }
-      if (c == '\n') {
-        if (!quotes_span_lines_) return false;
-        value += ' ';
-      } else {
-        value += c;
-      }
-    }
-    if (i >= text_.size()) {
-      unclosed_here_ = quotes_span_lines_;
-      return false;
-    }
-    const std::size_t stop = std::min(text_.find_first_of(stops(), i + 1), text_.size());
-    value += slice(text_, {i + 1, stop});  // text after the closing quote, as spreadsheets do
-    value = std::string(trimmed(value));
-    at_ = stop;
-    return true;
-  }
-
-  std::string_view stops() const { return {stops_.data(), 2}; }
-
-  std::string_view text_;
-  char delimiter_;
-  std::array<char, 2> stops_{delimiter_, '\n'};
-  std::size_t at_ = 0;
-  std::size_t row_ = 0;
-  std::size_t unclosed_row_ = 0;
-  bool unclosed_here_ = false;
-  bool quotes_span_lines_ = true;
-  bool too_wide_ = false;
-};
 
 bool is_empty(const Row& row) {
   return std::all_of(row.begin(), row.end(), [](const std::string& cell) { return cell.empty(); });
-}
-
-// The delimiter under which the first rows agree best on a width above one; the earlier wins a tie.
-char find_delimiter(std::string_view text) {
-  char best = ',';
-  double best_score = 0;
-  // A sample is enough, and keeps a file with one quote open to its end from being read four times.
-  const std::string_view sample = text.substr(0, std::min<std::size_t>(text.size(), 256 * 1024));
-  for (const char delimiter : {',', ';', '\t', '|'}) {
-    RowReader reader(sample, delimiter);
-    std::vector<std::size_t> widths;
-    while (!reader.at_end() && widths.size() < kSampleRows) {
-      const Row row = reader.next();
-      if (reader.too_wide()) break;
-      if (!is_empty(row)) widths.push_back(row.size());
-    }
-    if (widths.empty()) continue;
-    std::vector<std::size_t> sorted = widths;
-    std::nth_element(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2),
-                     sorted.end());
-    const std::size_t usual = sorted[sorted.size() / 2];
-    if (usual < 2) continue;
-    const auto agreeing = static_cast<double>(std::count(widths.begin(), widths.end(), usual));
-    const double score = agreeing / static_cast<double>(widths.size()) +
-                         0.001 * static_cast<double>(std::min<std::size_t>(usual, 100));
-    if (score > best_score + 1e-9) {
-      best_score = score;
-      best = delimiter;
-    }
-  }
-  return best;
 }
 
 bool is_numeric(std::string_view cell) {
@@ -218,10 +84,10 @@ Result<Document> parse_csv(std::string_view bytes, std::string_view source, cons
     delimiter = text[4];
     text.remove_prefix(6);
   } else {
-    delimiter = find_delimiter(text);
+    delimiter = find_csv_delimiter(text);
   }
 
-  RowReader reader(text, delimiter);
+  CsvReader reader(text, delimiter);
   Row header;
   Row first;
   bool seen_first = false;
@@ -236,7 +102,7 @@ Result<Document> parse_csv(std::string_view bytes, std::string_view source, cons
     if (reader.too_wide()) {
       return Error{
           Kind::out_of_room, std::string(source),
-          "row " + with_thousands(number) + " has more than " + with_thousands(kMaxColumns) + " columns",
+          "row " + with_thousands(number) + " has more than " + with_thousands(kMaxCsvColumns) + " columns",
           "check the delimiter, or split the table"};
     }
     if (is_empty(row)) continue;
