@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 #include <set>
 
 #include "base/utf8.h"
+#include "eval/resample.h"
 
 namespace loam::eval {
 namespace {
@@ -65,51 +65,16 @@ double mean_of(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-/// Draws indices below n. The standard fixes mt19937_64's numbers but not its distributions', so the step
-/// from one to the other is ours and the same everywhere. The bias of multiply-and-shift is below n / 2^32.
-class IndexDraw {
- public:
-  IndexDraw(std::uint64_t seed, std::size_t n) : generator_(seed), n_(n) {}
-  std::size_t next() {
-    const std::uint64_t high_bits = generator_() >> 32U;
-    return static_cast<std::size_t>((high_bits * static_cast<std::uint64_t>(n_)) >> 32U);
-  }
-
- private:
-  std::mt19937_64 generator_;
-  std::size_t n_;
-};
-
 std::vector<double> resampled_means(std::span<const double> values, const BootstrapOptions& options) {
   std::vector<double> means;
   means.reserve(static_cast<std::size_t>(std::max(options.resamples, 0)));
-  IndexDraw draw(options.seed, values.size());
   for (int resample = 0; resample < options.resamples; ++resample) {
     double sum = 0.0;
-    for (std::size_t i = 0; i < values.size(); ++i) sum += values[draw.next()];
+    for_each_drawn(options.seed, static_cast<std::uint64_t>(resample), values.size(),
+                   [&](std::size_t i) { sum += values[i]; });
     means.push_back(sum / static_cast<double>(values.size()));
   }
   return means;
-}
-
-/// The quantile of sorted values, linear between neighbours.
-double quantile_of_sorted(std::span<const double> sorted, double share) {
-  if (sorted.empty()) return 0.0;
-  const double place = std::clamp(share, 0.0, 1.0) * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  const double part = place - static_cast<double>(below);
-  return sorted[below] + part * (sorted[above] - sorted[below]);
-}
-
-Estimate interval_of(double value, std::size_t n, std::vector<double>& means, double confidence) {
-  Estimate estimate{value, value, value, n};
-  if (means.empty()) return estimate;
-  std::sort(means.begin(), means.end());
-  const double tail = (1.0 - std::clamp(confidence, 0.0, 1.0)) / 2.0;
-  estimate.low = quantile_of_sorted(means, tail);
-  estimate.high = quantile_of_sorted(means, 1.0 - tail);
-  return estimate;
 }
 
 }  // namespace
@@ -226,7 +191,7 @@ double token_f1(std::string_view answer, std::span<const std::string> accepted) 
 Estimate bootstrap_mean(std::span<const double> values, const BootstrapOptions& options) {
   if (values.empty()) return {};
   std::vector<double> means = resampled_means(values, options);
-  return interval_of(mean_of(values), values.size(), means, options.confidence);
+  return percentile_interval(mean_of(values), values.size(), means, options.confidence);
 }
 
 Result<Estimate> bootstrap_mean_by_group(std::span<const double> values,
@@ -251,17 +216,15 @@ Result<Estimate> bootstrap_mean_by_group(std::span<const double> values,
   std::vector<Group> groups;
   for (const auto& [number, group] : by_number) groups.push_back(group);
   std::vector<double> means;
-  IndexDraw draw(options.seed, groups.size());
   for (int resample = 0; resample < options.resamples; ++resample) {
     Group drawn;
-    for (std::size_t i = 0; i < groups.size(); ++i) {
-      const Group& group = groups[draw.next()];
-      drawn.sum += group.sum;
-      drawn.count += group.count;
-    }
+    for_each_drawn(options.seed, static_cast<std::uint64_t>(resample), groups.size(), [&](std::size_t i) {
+      drawn.sum += groups[i].sum;
+      drawn.count += groups[i].count;
+    });
     means.push_back(drawn.sum / drawn.count);
   }
-  return interval_of(mean_of(values), values.size(), means, options.confidence);
+  return percentile_interval(mean_of(values), values.size(), means, options.confidence);
 }
 
 Result<PairedDifference> paired_bootstrap(std::span<const double> a, std::span<const double> b,
@@ -281,7 +244,8 @@ Result<PairedDifference> paired_bootstrap(std::span<const double> a, std::span<c
     if (a[i] == b[i]) ++result.equal;
   }
   std::vector<double> means = resampled_means(differences, options);
-  result.difference = interval_of(mean_of(differences), differences.size(), means, options.confidence);
+  result.difference =
+      percentile_interval(mean_of(differences), differences.size(), means, options.confidence);
   // Both tails count themselves once (Davison & Hinkley, Bootstrap Methods, 1997, section 4.2), so that p is
   // never 0: a finite number of resamples cannot show that.
   const auto at_most_zero =
