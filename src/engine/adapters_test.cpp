@@ -73,13 +73,21 @@ TEST(adapters, a_cache_made_under_one_adapter_never_serves_another) {
   }
 }
 
+// proves P-ENG-02
 TEST(adapters, scoring_follows_the_adapters) {
   const auto engine = tiny_engine();
-  const auto base = engine->log_likelihood("the cat", " and the hen");
+  ScoreRequest request;
+  request.raw_prompt = std::string(200, 'k') + " the cat";  // long enough that a prompt would be reused
+  request.continuations = {" and the hen"};
+  const auto base = engine->score(request);
   ASSERT_TRUE(engine->set_adapters({{lora("one", LoraB::random, 7), 1.0F}}).ok());
-  const auto adapted = engine->log_likelihood("the cat", " and the hen");
+  const auto adapted = engine->score(request);
   ASSERT_TRUE(base.ok() && adapted.ok());
-  EXPECT_NE(base->log_probability, adapted->log_probability);
+  EXPECT_NE(base->front().log_probability, adapted->front().log_probability);
+  ASSERT_TRUE(engine->set_adapters({}).ok());
+  const auto again = engine->score(request);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->front().log_probability, base->front().log_probability);
 }
 
 TEST(adapters, a_bad_adapter_is_refused_and_the_earlier_set_stays) {

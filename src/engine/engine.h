@@ -80,9 +80,9 @@ struct Draft {
 
 /// How likely a model finds given continuations of one prompt.
 struct ScoreRequest {
-  std::vector<Message> messages;  ///< rendered with the chat template, up to where the answer begins
-  std::string raw_prompt;         ///< used as it is when `messages` is empty
-  std::vector<std::string> continuations;
+  std::vector<Message> messages;           ///< rendered with the chat template, up to where the answer begins
+  std::string raw_prompt;                  ///< used as it is when `messages` is empty; may be empty too
+  std::vector<std::string> continuations;  ///< control tokens in them are plain text
 };
 
 struct ContinuationScore {
@@ -113,9 +113,15 @@ class Engine {
   /// never cut. Cancelling through `stop` gives the text so far with FinishReason::cancelled.
   virtual Result<Draft> generate(const GenerateRequest& request, const TextSink& sink = {},
                                  std::stop_token stop = {}) = 0;
-  /// Log-probability of each continuation after the prompt, in the order given. Tokens are those of prompt
-  /// and continuation together; the continuation's are what the whole has beyond the prompt's own. Not every
-  /// engine can tell: unavailable then.
+  /// Log-probability of each continuation after the prompt, in the order given. Which tokens count follows
+  /// lm-evaluation-harness: white space at the end of a raw prompt moves to the front of the continuation (a
+  /// chat template's own end stays); prompt and continuation are made into tokens together, and the
+  /// continuation's are those beyond as many as the prompt has alone. Where text melts into the prompt's last
+  /// token and none is left, the continuation is made into tokens on its own. After an empty prompt the
+  /// model's first token is taken as given (BOS, else EOS).
+  /// Fails with out_of_room, naming both numbers, when prompt and a continuation exceed the context (the last
+  /// token is looked up, never read); with bad_request for an empty continuation or text that is not UTF-8;
+  /// with unavailable when stopped, and always where the engine cannot tell log-probabilities.
   virtual Result<std::vector<ContinuationScore>> score(const ScoreRequest& request,
                                                        std::stop_token stop = {}) {
     (void)request;

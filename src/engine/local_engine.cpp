@@ -80,14 +80,19 @@ Error LocalEngine::Impl::failed(const LlamaLogScope& log, int code, const std::s
                "report it with the model's name; try flash attention off"};
 }
 
+Error LocalEngine::Impl::stopped(const std::string& what) const {
+  return Error{Kind::unavailable, model->name(), what + " was stopped", ""};
+}
+
 Result<llama_context_ptr> LocalEngine::Impl::make_context(int context_tokens, int batch, int micro_batch,
-                                                          int outputs) {
+                                                          int outputs, int sequences) {
   LlamaLogScope log(*logger);
   llama_context_params params = llama_context_default_params();
   params.n_ctx = static_cast<std::uint32_t>(context_tokens);
   params.n_batch = static_cast<std::uint32_t>(batch);
   params.n_ubatch = static_cast<std::uint32_t>(std::min(batch, micro_batch));
-  params.n_seq_max = 1;
+  params.n_seq_max = static_cast<std::uint32_t>(sequences);
+  params.kv_unified = sequences > 1;
   params.n_outputs_max = static_cast<std::uint32_t>(outputs);
   params.n_threads = thread_count(options.threads);
   params.n_threads_batch = params.n_threads;
@@ -194,8 +199,8 @@ Result<std::vector<PromptPart>> LocalEngine::Impl::render_parts(const std::vecto
   return (*chat_ready)->render(messages, model->impl().control_tokens);
 }
 
-void LocalEngine::Impl::truncate_cache(std::size_t keep) {
-  if (keep >= cached.size()) {
+void ReadContext::truncate(std::size_t keep) {
+  if (keep >= tokens.size()) {
     return;
   }
   llama_memory_t memory = llama_get_memory(context.get());
@@ -205,18 +210,26 @@ void LocalEngine::Impl::truncate_cache(std::size_t keep) {
   if (keep == 0) {
     llama_memory_clear(memory, false);
   }
-  cached.resize(keep);
+  tokens.resize(keep);
   exact_tokens = std::min(exact_tokens, keep);
 }
 
-std::size_t LocalEngine::Impl::reusable(const std::vector<Token>& prompt) const {
+void ReadContext::clear() {
+  tokens.clear();
+  exact_tokens = 0;
+  if (context) {
+    llama_memory_clear(llama_get_memory(context.get()), false);
+  }
+}
+
+std::size_t ReadContext::reusable(const std::vector<Token>& prompt, const LocalEngineOptions& options) const {
   if (options.reuse == Reuse::off) {
     return 0;
   }
-  const std::size_t most = std::min(prompt.size() - 1, cached.size());
+  const std::size_t most = std::min(prompt.size() - 1, tokens.size());
   const auto [mine, theirs] =
-      std::mismatch(cached.begin(), cached.begin() + static_cast<std::ptrdiff_t>(most), prompt.begin());
-  const auto shared = static_cast<std::size_t>(mine - cached.begin());
+      std::mismatch(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(most), prompt.begin());
+  const auto shared = static_cast<std::size_t>(mine - tokens.begin());
   if (options.reuse == Reuse::fast) {
     return shared;
   }
@@ -285,8 +298,8 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::open(std::shared_ptr<LocalMode
   if (!context) {
     return context.error();
   }
-  impl->context = *std::move(context);
-  if (llama_get_memory(impl->context.get()) == nullptr) {
+  impl->writing.context = *std::move(context);
+  if (llama_get_memory(impl->writing.context.get()) == nullptr) {
     return no_chat;
   }
   return std::unique_ptr<LocalEngine>(new LocalEngine(std::move(impl)));
@@ -347,24 +360,23 @@ Result<void> LocalEngine::set_adapters(const std::vector<Adapter>& adapters) {
     return loaded;
   }
   clear_cache();
-  if (auto applied = impl_->apply_adapters(impl_->context.get()); !applied) {
+  if (auto applied = impl_->apply_adapters(impl_->writing.context.get()); !applied) {
     return applied;
   }
-  if (impl_->scoring) {
-    return impl_->apply_adapters(impl_->scoring.get());
+  if (impl_->scoring.context) {
+    return impl_->apply_adapters(impl_->scoring.context.get());
   }
   return done();
 }
 
 void LocalEngine::clear_cache() {
-  impl_->cached.clear();
-  impl_->exact_tokens = 0;
-  llama_memory_clear(llama_get_memory(impl_->context.get()), false);
+  impl_->writing.clear();
+  impl_->scoring.clear();
 }
 
 MemoryUse LocalEngine::memory() const {
   MemoryUse use;
-  for (const auto& [type, bytes] : llama_get_memory_breakdown(impl_->context.get())) {
+  for (const auto& [type, bytes] : llama_get_memory_breakdown(impl_->writing.context.get())) {
     use.weights += bytes.model;
     use.cache += bytes.context;
     use.compute += bytes.compute;

@@ -60,12 +60,6 @@ struct MemoryUse {
   std::uint64_t compute = 0;  ///< scratch
 };
 
-/// How likely a model finds a continuation.
-struct Likelihood {
-  double log_probability = 0;  ///< natural logarithm, summed over the continuation's tokens
-  int tokens = 0;              ///< of the continuation
-};
-
 /// A chat model run by llama.cpp. One call at a time per object; objects may share a LocalModel across
 /// threads.
 class LocalEngine final : public Engine {
@@ -86,6 +80,11 @@ class LocalEngine final : public Engine {
   Result<std::string> render(const std::vector<Message>& messages) override;
   Result<Draft> generate(const GenerateRequest& request, const TextSink& sink = {},
                          std::stop_token stop = {}) override;
+  /// The prompt is read once, and what the continuations share of their beginnings once too. A prompt that
+  /// begins like the one scored before takes that part over, by options.reuse. Scores of one continuation
+  /// beside others differ from its score alone by rounding only.
+  Result<std::vector<ContinuationScore>> score(const ScoreRequest& request,
+                                               std::stop_token stop = {}) override;
 
   /// The exact tokens that `generate` would send for these messages. Control tokens come from the template
   /// only: what a message says about control tokens stays plain text.
@@ -95,14 +94,15 @@ class LocalEngine final : public Engine {
   Result<void> set_adapters(const std::vector<Adapter>& adapters);
   const std::vector<Adapter>& adapters() const;
 
-  /// Log-probability of `continuation` after `prompt` (both plain text; an empty prompt means the model's
-  /// BOS).
-  Result<Likelihood> log_likelihood(std::string_view prompt, std::string_view continuation);
-
-  /// Calls `each` once per position with the logits (vocabulary_size()) that predict the token AFTER it.
-  /// Does not touch the cache of `generate`. Fails with out_of_room when the tokens exceed the context.
+  /// Calls `each` once per position from `first` on with the logits (vocabulary_size()) that predict the
+  /// token AFTER it; of the positions before, no logits are computed. Does not touch the cache of `generate`.
+  /// Fails with out_of_room when the tokens exceed the context, with unavailable when stopped.
   Result<void> for_each_logits(std::span<const Token> tokens,
-                               const std::function<void(int position, std::span<const float> logits)>& each);
+                               const std::function<void(int position, std::span<const float> logits)>& each,
+                               int first = 0, std::stop_token stop = {});
+
+  /// What a model reads before the first token of a text: its BOS, else its EOS.
+  Token first_token() const;
 
   /// Forgets all cached prompts.
   void clear_cache();

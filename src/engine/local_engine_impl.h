@@ -12,6 +12,32 @@
 
 namespace loam::engine {
 
+/// A context of llama.cpp and what it has read: sequence 0 holds the keys and values of `tokens`, in order.
+struct ReadContext {
+  llama_context_ptr context;
+  std::vector<Token> tokens;
+  std::size_t exact_tokens = 0;  ///< of these, so many were computed in whole chunks from position 0
+
+  /// Removes everything from position `keep` on.
+  void truncate(std::size_t keep);
+  void clear();
+  /// How much of `prompt` is here already, by options.reuse; at least one token is left to compute.
+  std::size_t reusable(const std::vector<Token>& prompt, const LocalEngineOptions& options) const;
+};
+
+/// While it lives, a stop request ends what llama.cpp computes.
+class AbortOn {
+ public:
+  AbortOn(const std::stop_token& stop, std::atomic<bool>& flag) : on_stop_(stop, Raise{&flag}) {}
+
+ private:
+  struct Raise {
+    std::atomic<bool>* flag;
+    void operator()() const { *flag = true; }
+  };
+  std::stop_callback<Raise> on_stop_;
+};
+
 struct LocalEngine::Impl {
   std::shared_ptr<LocalModel> model;
   LocalEngineOptions options;
@@ -19,30 +45,40 @@ struct LocalEngine::Impl {
   // Order matters: contexts die before the thread pool, adapters and model that they use.
   std::vector<llama_adapter_lora_ptr> adapters;
   ThreadpoolPtr threadpool;
-  llama_context_ptr context;
-  llama_context_ptr scoring;  ///< made at the first for_each_logits: generation keeps its own small buffers
+  ReadContext writing;  ///< for generate
+  ReadContext scoring;  ///< for given tokens; made when first needed: generation keeps its own small buffers
   std::optional<ChatTemplate> chat;
-
-  std::vector<Token> cached;       ///< tokens whose keys and values are in sequence 0 of `context`, in order
-  std::size_t exact_tokens = 0;    ///< of these, so many were computed in whole chunks from position 0
   std::atomic<bool> abort{false};  ///< read by llama.cpp between operations
 
   const llama_vocab* vocabulary() const { return model->impl().vocabulary; }
   Error failed(const LlamaLogScope& log, int code, const std::string& what) const;
+  Error stopped(const std::string& what) const;
 
-  Result<llama_context_ptr> make_context(int context_tokens, int batch, int micro_batch, int outputs);
+  /// `sequences` above 1 share one buffer of keys and values.
+  Result<llama_context_ptr> make_context(int context_tokens, int batch, int micro_batch, int outputs,
+                                         int sequences = 1);
   Result<void> load_adapters(const std::vector<Adapter>& wanted);
   Result<void> apply_adapters(llama_context* to);
   Result<ChatTemplate*> chat_template();
   Result<std::vector<PromptPart>> render_parts(const std::vector<Message>& messages);
 
-  /// Removes everything from position `keep` on.
-  void truncate_cache(std::size_t keep);
-  /// How much of `prompt` the cache already holds, by options.reuse; at least one token is left to compute.
-  std::size_t reusable(const std::vector<Token>& prompt) const;
+  /// Appends to sequence 0. False: aborted, and nothing was appended.
+  Result<bool> append(ReadContext& to, std::span<const Token> tokens, bool wants_logits,
+                      const LlamaLogScope& log);
+  /// Reads `prompt` after whatever `to` may keep of it (that many are `reused`); the logits of its last token
+  /// are there then. False: stopped; what was read stays.
+  Result<bool> read_prompt(ReadContext& to, const std::vector<Token>& prompt, int& reused,
+                           const std::stop_token& stop, const LlamaLogScope& log);
+
+  /// Rows of logits that are asked for at once.
+  std::size_t most_rows() const;
+  /// Makes `scoring` when it is not there yet.
+  Result<void> open_scoring();
+  /// Several continuations can branch off one prompt in the cache; recurrent models keep one state instead.
+  bool can_branch() const;
 };
 
-/// Log of the sum of exponentials, and with it true probabilities of a row of logits.
+/// Log of the sum of exponentials in double, and with it true probabilities of a row of logits.
 double log_sum_exp(std::span<const float> logits);
 
 }  // namespace loam::engine

@@ -364,65 +364,6 @@ TEST(constrained, a_schema_gives_json_that_follows_it) {
   }
 }
 
-TEST(scores, logits_of_given_tokens_predict_what_greedy_generates) {
-  const auto engine = tiny_engine();
-  GenerateRequest request = raw("the cat", 12);
-  request.top_alternatives = 1;
-  const Draft draft = must(*engine, request);
-  std::vector<Token> tokens = *tiny_model()->encode("the cat", AddSpecial::yes, ParseSpecial::yes);
-  const std::size_t prompt_size = tokens.size();
-  for (const Step& step : draft.steps) {
-    tokens.push_back(step.token);
-  }
-  int seen = 0;
-  const auto scored = engine->for_each_logits(tokens, [&](int position, std::span<const float> logits) {
-    EXPECT_EQ(position, seen++);
-    const auto next = static_cast<std::size_t>(position) + 1;
-    if (next >= prompt_size && next < tokens.size()) {
-      const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
-      EXPECT_EQ(best, tokens[next]) << position;
-    }
-  });
-  ASSERT_TRUE(scored.ok()) << scored.error().line();
-  EXPECT_EQ(seen, static_cast<int>(tokens.size()));
-}
-
-TEST(scores, the_likelihoods_of_all_single_tokens_sum_to_one) {
-  const auto engine = tiny_engine();
-  double sum = 0;
-  const auto tokens = *tiny_model()->encode("the cat", AddSpecial::yes, ParseSpecial::no);
-  ASSERT_TRUE(engine
-                  ->for_each_logits(tokens,
-                                    [&](int position, std::span<const float> logits) {
-                                      if (position + 1 == static_cast<int>(tokens.size())) {
-                                        double total = 0;
-                                        for (const float logit : logits) {
-                                          total += std::exp(static_cast<double>(logit));
-                                        }
-                                        sum = std::exp(static_cast<double>(logits['z'])) / total;
-                                      }
-                                    })
-                  .ok());
-  const auto likelihood = engine->log_likelihood("the cat", "z");
-  ASSERT_TRUE(likelihood.ok());
-  EXPECT_EQ(likelihood->tokens, 1);
-  EXPECT_NEAR(std::exp(likelihood->log_probability), sum, 1e-6);
-  EXPECT_FALSE(engine->log_likelihood("a", "").ok());
-  EXPECT_TRUE(engine->log_likelihood("", "z").ok());
-}
-
-TEST(scores, too_many_or_unknown_tokens_are_refused) {
-  LocalEngineOptions options;
-  options.context_tokens = 16;
-  const auto engine = tiny_engine(options);
-  const std::vector<Token> many(17, 5);
-  const auto over = engine->for_each_logits(many, [](int, std::span<const float>) {});
-  ASSERT_FALSE(over.ok());
-  EXPECT_EQ(over.error().kind, Kind::out_of_room);
-  const std::vector<Token> unknown{99999};
-  EXPECT_FALSE(engine->for_each_logits(unknown, [](int, std::span<const float>) {}).ok());
-}
-
 TEST(local_engine, every_cache_type_generates) {
   for (const std::string_view name :
        {"f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"}) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/local_engine.h"
+#include "engine/local_engine_impl.h"
 #include "engine/quantize.h"
 
 namespace loam::engine {
@@ -15,14 +16,6 @@ constexpr std::string_view kText =
 constexpr std::size_t kLogitBytes = 128ULL << 20U;  // kept of the source model at a time
 constexpr int kLongestChunk = 512;
 constexpr int kShortestChunk = 32;
-
-/// log(sum(exp(logits))), stably.
-double log_normaliser(std::span<const float> logits) {
-  const double top = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
-  return top + std::log(sum);
-}
 
 std::size_t most_likely(std::span<const float> logits) {
   return static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
@@ -109,8 +102,8 @@ Result<void> compare(LocalEngine& engine, std::span<const Token> part, const std
     const auto at = static_cast<std::size_t>(position);
     if (position < skip || at + 1 >= part.size()) return;
     const std::span<const float> reference(source.data() + at * width, width);
-    const double norm_p = log_normaliser(reference);
-    const double norm_q = log_normaliser(logits);
+    const double norm_p = log_sum_exp(reference);
+    const double norm_q = log_sum_exp(logits);
     double kl = 0;
     for (std::size_t i = 0; i < width; ++i) {
       const double log_p = static_cast<double>(reference[i]) - norm_p;

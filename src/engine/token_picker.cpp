@@ -74,12 +74,12 @@ Result<llama_sampler_ptr> make_grammar(const llama_vocab* vocabulary, const std:
 }  // namespace
 
 double log_sum_exp(std::span<const float> logits) {
-  const float top = *std::max_element(logits.begin(), logits.end());
+  const double top = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (const float logit : logits) {
-    sum += std::exp(static_cast<double>(logit - top));
+    sum += std::exp(static_cast<double>(logit) - top);
   }
-  return static_cast<double>(top) + std::log(sum);
+  return top + std::log(sum);
 }
 
 Result<TokenPicker> TokenPicker::make(const LocalModel& model, const GenerateRequest& request,
