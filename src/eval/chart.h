@@ -1,5 +1,5 @@
-// Pictures of results: SVG as text. No scripts, no fonts or files from elsewhere; readable on light and on dark
-// ground. What comes from outside (labels) is escaped. Pure functions; any thread.
+// Pictures of results: SVG as text. No scripts, no fonts or files from elsewhere; readable on light and on
+// dark ground. What comes from outside (labels) is escaped. Pure functions; any thread.
 #pragma once
 
 #include <optional>
@@ -46,9 +46,9 @@ struct IntervalRow {
 struct IntervalChart {
   std::string title, subtitle;
   Axis axis;
-  std::vector<IntervalRow> rows;           ///< from top to bottom
-  std::vector<ReferenceLine> references;   ///< vertical
-  std::string footer;                      ///< how to read it
+  std::vector<IntervalRow> rows;          ///< from top to bottom
+  std::vector<ReferenceLine> references;  ///< vertical
+  std::string footer;                     ///< how to read it
 };
 
 struct LinePoint {

@@ -1,5 +1,6 @@
-// A report as one HTML file that needs nothing else: no scripts, no requests (its own policy forbids them), readable
-// on light and dark ground, on paper, and by a screen reader. All text given is plain text and is escaped.
+// A report as one HTML file that needs nothing else: no scripts, no requests (its own policy forbids them),
+// readable on light and dark ground, on paper, and by a screen reader. All text given is plain text and is
+// escaped.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// Who is best at one task, by how much, at which cost, and who is just as good as far as these items can tell.
+// Who is best at one task, by how much, at which cost, and who is just as good as far as these items can
+// tell.
 #pragma once
 
 #include <optional>
