@@ -17,7 +17,7 @@ struct EvalRun {
   eval::CostMeter meter;
 };
 
-/// Fills in what every run has: task, contestant, data, machine, version. `settings` of the run is "{}".
+/// Fills in what every run has: task, contestant, data, version. `settings` of the run is "{}".
 EvalRun start_run(std::string task, std::string name, eval::DataVersion data);
 
 /// Hash of the model's whole file: two runs with the same name and other weights can be told apart.
