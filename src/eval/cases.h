@@ -42,7 +42,7 @@ struct LabelledText {
 struct ClassificationOptions {
   std::string text_column = "text";
   std::string label_column = "label";
-  std::string group_column;         ///< empty: none
+  std::string group_column = {};    ///< empty: none
   bool merge_stray_labels = false;  ///< "Refund " and "refund" become one label; else only reported
   bool labels_required = true;      ///< false for `predict`: every row is an item, empty texts too
 };
