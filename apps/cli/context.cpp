@@ -142,10 +142,7 @@ Result<std::unique_ptr<engine::LocalEmbedder>> Context::open_embedder() {
   auto file = find_model(options_.embedder, engine::ModelRole::embedding);
   if (!file) return file.error();
   engine::LocalEmbedderOptions options;
-  // One short question is read faster by one thread than several wait for each other on a busy machine:
-  // 0.3 s in place of 0.8 to 2.3 s for a whole search among six times as many running threads as cores.
-  const bool one_question = verb_.name == "search" || verb_.name == "explain";
-  options.threads = options_.threads == 0 && one_question ? 1 : options_.threads;
+  options.threads = options_.threads;
   return engine::LocalEmbedder::open(*file, options, logger());
 }
 

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "engine/llama_handles.h"
 #include "engine/llama_log.h"
+#include "engine/threads.h"
 #include "engine/wordpiece.h"
 
 namespace loam::engine {
@@ -139,12 +140,13 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::open(std::shared_ptr<Local
                      std::to_string(trained),
                  "lower max_tokens"};
   }
+  options.threads = free_threads(options.threads);
   auto impl = std::make_unique<Impl>();
   impl->logger = &logger;
   impl->max_tokens = max_tokens;
   impl->tokens_per_call =
       std::max(options.tokens_per_call > 0 ? options.tokens_per_call : kTokensPerCall, max_tokens);
-  impl->threadpool = make_threadpool(thread_count(options.threads));
+  impl->threadpool = make_threadpool(options.threads);
 
   LlamaLogScope log(logger);
   llama_context_params params = llama_context_default_params();
@@ -154,7 +156,7 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::open(std::shared_ptr<Local
   params.n_seq_max = kMostTextsPerCall;
   params.kv_unified = true;
   params.embeddings = true;
-  params.n_threads = thread_count(options.threads);
+  params.n_threads = options.threads;
   params.n_threads_batch = params.n_threads;
   params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
   params.no_perf = true;

@@ -14,7 +14,7 @@
 namespace loam::engine {
 
 struct LocalEmbedderOptions {
-  int threads = 0;          ///< 0: one per physical core
+  int threads = 0;          ///< 0: the cores that are free at the moment (threads.h)
   int max_tokens = 0;       ///< 0: what the model says it was trained on, see Embedder::max_tokens
   int tokens_per_call = 0;  ///< texts are packed up to this many tokens; 0: the default, 512
   LocalModelOptions model;

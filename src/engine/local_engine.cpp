@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "engine/adapter_check.h"
 #include "engine/local_engine_impl.h"
+#include "engine/threads.h"
 #include "engine/token_picker.h"
 #include "llama-ext.h"  // llama_get_memory_breakdown: the only way to see what a context really holds
 
@@ -94,7 +95,7 @@ Result<llama_context_ptr> LocalEngine::Impl::make_context(int context_tokens, in
   params.n_seq_max = static_cast<std::uint32_t>(sequences);
   params.kv_unified = sequences > 1;
   params.n_outputs_max = static_cast<std::uint32_t>(outputs);
-  params.n_threads = thread_count(options.threads);
+  params.n_threads = options.threads;
   params.n_threads_batch = params.n_threads;
   params.flash_attn_type = options.flash_attention == FlashAttention::on ? LLAMA_FLASH_ATTN_TYPE_ENABLED
                                                                          : LLAMA_FLASH_ATTN_TYPE_DISABLED;
@@ -285,11 +286,12 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::open(std::shared_ptr<LocalMode
     options.batch_tokens = options.batch_tokens / options.micro_batch_tokens * options.micro_batch_tokens;
   }
 
+  options.threads = free_threads(options.threads);
   auto impl = std::make_unique<Impl>();
   impl->model = std::move(model);
   impl->logger = &logger;
   impl->options = options;
-  impl->threadpool = make_threadpool(thread_count(options.threads));
+  impl->threadpool = make_threadpool(options.threads);
   if (auto loaded = impl->load_adapters(options.adapters); !loaded) {
     return loaded.error();
   }

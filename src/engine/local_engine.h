@@ -44,7 +44,7 @@ struct LocalEngineOptions {
   int context_tokens = 2048;     ///< prompt + answer; cache memory grows in proportion. 0: as trained
   int batch_tokens = 512;        ///< prompt tokens per call into llama.cpp
   int micro_batch_tokens = 128;  ///< tokens computed at once; compute memory grows in proportion
-  int threads = 0;               ///< 0: one per physical core
+  int threads = 0;               ///< 0: the cores that are free at the moment (threads.h)
   FlashAttention flash_attention = FlashAttention::on;
   KvType k_type = KvType::f16;  ///< q8_0 halves the cache; quantised types need flash attention
   KvType v_type = KvType::f16;
