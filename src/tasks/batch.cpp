@@ -29,6 +29,12 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+/// Only what we began to write may be taken away.
+bool begins_like_ours(std::string_view line) {
+  constexpr std::string_view kStart = "{\"id\":\"";
+  return line.starts_with(kStart) || kStart.starts_with(line);
+}
+
 Result<std::size_t> column_of(const CsvTable& table, const std::string& name, const std::string& place,
                               const std::string& option) {
   const auto found = std::find(table.header.begin(), table.header.end(), name);
@@ -101,7 +107,7 @@ Result<std::unique_ptr<BatchFile>> BatchFile::open(const std::filesystem::path& 
     const Result<Json> json = parse_json(line, file.string() + " line " + std::to_string(number));
     const bool right = json.ok() && json->is_object() && json->contains("id") && (*json)["id"].is_string() &&
                        json->contains("hash") && (*json)["hash"].is_string();
-    if (!whole) {
+    if (!whole && !json.ok() && begins_like_ours(line)) {
       // A line without its end was cut off while it was written.
       batch->repaired_ = true;
       if (::ftruncate(batch->descriptor_, static_cast<off_t>(good)) != 0) return io_error(file, errno);
@@ -113,6 +119,7 @@ Result<std::unique_ptr<BatchFile>> BatchFile::open(const std::filesystem::path& 
                    "choose another file with --output"};
     }
     good += line.size() + 1;
+    batch->unended_ = !whole;
     if (!right) continue;
     ++batch->lines_before_;
     const std::string id = (*json)["id"].get<std::string>();
@@ -135,7 +142,8 @@ bool BatchFile::is_done(std::string_view id, std::string_view hash) const {
 }
 
 Result<void> BatchFile::append(const Json& line) {
-  const std::string bytes = dump_json(line) + "\n";
+  const std::string bytes = (unended_ ? "\n" : "") + dump_json(line) + "\n";
+  unended_ = false;
   std::size_t written = 0;
   while (written < bytes.size()) {
     const ssize_t step = ::write(descriptor_, bytes.data() + written, bytes.size() - written);

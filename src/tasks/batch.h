@@ -51,6 +51,7 @@ class BatchFile {
   std::unordered_map<std::string, std::string> done_;  // id to hash
   std::size_t lines_before_ = 0;
   bool repaired_ = false;
+  bool unended_ = false;  // the last line is whole but has no line end
 };
 
 /// Hash of everything that shapes a result: task, settings, model and input.

@@ -1,89 +1,23 @@
 #include "tasks/csv.h"
 
-#include <algorithm>
-
 #include "base/utf8.h"
+#include "reader/csv_records.h"
 
 namespace loam::tasks {
 namespace {
 
-char delimiter_of(std::string_view text) {
-  char best = ',';
-  std::ptrdiff_t most = 0;
-  const std::string_view first = text.substr(0, text.find('\n'));
-  for (const char candidate : {',', ';', '\t'}) {
-    const std::ptrdiff_t count = std::count(first.begin(), first.end(), candidate);
-    if (count > most) {
-      most = count;
-      best = candidate;
-    }
+std::string with_line_feeds(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    out += text[i] == '\r' ? '\n' : text[i];
   }
-  return best;
+  return out;
 }
 
-class CsvParser {
- public:
-  CsvParser(std::string_view text, const std::string& place)
-      : text_(text), place_(place), delimiter_(delimiter_of(text)) {}
-
-  bool at_end() const { return at_ >= text_.size(); }
-
-  Result<CsvRow> next() {
-    CsvRow row;
-    row.line = line_;
-    for (;;) {
-      std::string cell;
-      if (at_ < text_.size() && text_[at_] == '"') {
-        const std::size_t opened = line_;
-        if (!quoted(cell)) {
-          return Error{Kind::bad_data, place_ + " line " + std::to_string(opened),
-                       "a quote is opened here and never closed",
-                       "close it, or double it inside a quoted cell"};
-        }
-      }
-      while (at_ < text_.size() && text_[at_] != delimiter_ && text_[at_] != '\n') cell += text_[at_++];
-      const bool more = at_ < text_.size() && text_[at_] == delimiter_;
-      if (!more && !cell.empty() && cell.back() == '\r') cell.pop_back();
-      row.cells.push_back(std::move(cell));
-      if (at_ < text_.size()) {
-        if (text_[at_] == '\n') ++line_;
-        ++at_;
-      }
-      if (!more) return row;
-      if (at_ >= text_.size()) {  // a delimiter at the very end: one more, empty cell
-        row.cells.emplace_back();
-        return row;
-      }
-    }
-  }
-
- private:
-  bool quoted(std::string& cell) {
-    ++at_;
-    while (at_ < text_.size()) {
-      const char c = text_[at_++];
-      if (c == '\n') ++line_;
-      if (c != '"') {
-        cell += c;
-      } else if (at_ < text_.size() && text_[at_] == '"') {
-        cell += '"';
-        ++at_;
-      } else {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  std::string_view text_;
-  const std::string& place_;
-  char delimiter_;
-  std::size_t at_ = 0;
-  std::size_t line_ = 1;
-};
-
-bool is_blank(const CsvRow& row) {
-  return row.cells.size() == 1 && row.cells.front().find_first_not_of(" \t") == std::string::npos;
+bool is_blank(const std::vector<std::string>& cells) {
+  return cells.size() == 1 && cells.front().find_first_not_of(" \t") == std::string::npos;
 }
 
 }  // namespace
@@ -93,24 +27,35 @@ Result<CsvTable> parse_csv_table(std::string_view bytes, const std::string& plac
   if (!is_valid_utf8(bytes) || bytes.find('\0') != std::string_view::npos) {
     return Error{Kind::bad_data, place, "it is not UTF-8 text", "save the table as CSV in UTF-8"};
   }
+  const std::string text = with_line_feeds(bytes);
+  reader::CsvReader records(text, reader::find_csv_delimiter(text, reader::CsvCells::exact),
+                            reader::CsvCells::exact);
   CsvTable table;
-  CsvParser parser(bytes, place);
-  while (!parser.at_end()) {
-    Result<CsvRow> row = parser.next();
-    if (!row) return row.error();
-    if (is_blank(*row)) continue;
+  while (!records.at_end()) {
+    CsvRow row;
+    row.cells = records.next();
+    row.line = records.line();
+    const std::string here = place + " line " + std::to_string(row.line);
+    if (records.unclosed_row() > 0) {
+      return Error{Kind::bad_data, here, "a quote is opened here and never closed",
+                   "close it, or double it inside a quoted cell"};
+    }
+    if (records.too_wide())
+      return Error{Kind::out_of_room, here, "has more columns than a spreadsheet holds",
+                   "check the delimiter"};
+    if (is_blank(row.cells)) continue;
     if (table.header.empty()) {
-      table.header = std::move(row->cells);
+      table.header = std::move(row.cells);
       continue;
     }
-    if (row->cells.size() > table.header.size()) {
-      return Error{Kind::bad_data, place + " line " + std::to_string(row->line),
-                   "has " + std::to_string(row->cells.size()) + " cells, but the header names " +
+    if (row.cells.size() > table.header.size()) {
+      return Error{Kind::bad_data, here,
+                   "has " + std::to_string(row.cells.size()) + " cells, but the header names " +
                        std::to_string(table.header.size()) + " columns",
                    "put cells that hold the delimiter into quotes"};
     }
-    row->cells.resize(table.header.size());
-    table.rows.push_back(std::move(*row));
+    row.cells.resize(table.header.size());
+    table.rows.push_back(std::move(row));
   }
   if (table.header.empty())
     return Error{Kind::bad_data, place, "it is empty", "write a header line that names the columns"};

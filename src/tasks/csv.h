@@ -21,7 +21,7 @@ struct CsvTable {
   std::vector<CsvRow> rows;  ///< without blank lines
 };
 
-/// The first row names the columns; the delimiter is the one of , ; and tab that the first row has most of. A
+/// The first row names the columns; delimiter and cells as reader/csv_records.h has them, exact. A
 /// byte order mark is passed over. bad_data, with the line, for a quote that never closes, bytes that are not
 /// UTF-8, and a row with more cells than the header; missing cells are empty. No rows is no error; no header
 /// is.

@@ -20,7 +20,7 @@ struct SummariseOptions {
   int chunk_tokens = 900;         ///< of text in one call of the model; less where its context is small
   int answer_tokens = 160;        ///< for one call
   bool keep_unsupported = false;  ///< show what has no support, marked, instead of dropping it
-  engine::Sampling sampling;
+  engine::Sampling sampling = {};
 };
 
 struct SummarySentence {

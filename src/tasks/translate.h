@@ -70,7 +70,7 @@ struct TranslateOptions {
   TextForm form = TextForm::markdown;
   std::vector<GlossaryTerm> glossary;
   bool mark_kept = true;  ///< put kMarkOpen and kMarkClose around segments that keep their source text
-  engine::Sampling sampling;
+  engine::Sampling sampling = {};
 };
 
 inline constexpr std::string_view kMarkOpen = "\xE2\x9F\xA6";   // ⟦
