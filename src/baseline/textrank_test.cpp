@@ -60,7 +60,7 @@ const std::vector<std::string_view> kText = {
 };
 
 TEST(TextRank, equals_the_papers_formulas_on_the_whole_matrix) {
-  // proves P-BASE-03
+  // proves P-BASE-20
   const std::vector<double> fast = textrank(kText, {.tolerance = 1e-12, .max_iterations = 500});
   const std::vector<double> slow = plain(kText, 500);
   ASSERT_EQ(fast.size(), slow.size());
