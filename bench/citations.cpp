@@ -252,7 +252,10 @@ int run(int argc, char** argv) {
     keep(settings, "citations-alterations", result, before);
     return clean ? 0 : 1;
   }
-  const auto model = must(engine::LocalEmbedder::open(settings.models / "all-minilm-l6-v2.gguf"));
+  engine::LocalEmbedderOptions embedder_options;
+  embedder_options.threads = std::stoi(other(others, "threads", "0"));
+  const auto model =
+      must(engine::LocalEmbedder::open(settings.models / "all-minilm-l6-v2.gguf", embedder_options));
   EmbeddingCache embedder(*model, settings.work);
   Ingested in = ingest_data_set(settings, data, embedder);
   result["documents"] = in.counts.documents;
@@ -263,8 +266,10 @@ int run(int argc, char** argv) {
   auto retriever = must(retrieve::Retriever::open(*in.store, in.collection, embedder));
 
   if (all_parts || part == "answers") {
+    engine::LocalEngineOptions chat_options;
+    chat_options.threads = std::stoi(other(others, "threads", "0"));
     std::unique_ptr<engine::LocalEngine> chat =
-        must(engine::LocalEngine::open(settings.models / "smollm2-135m-instruct-q4_1.gguf"));
+        must(engine::LocalEngine::open(settings.models / "smollm2-135m-instruct-q4_1.gguf", chat_options));
     QuoteCheck quotes;
     Quality draft, baseline, given;
     std::map<std::string, std::size_t> from;

@@ -39,6 +39,23 @@ const Set& duration_words() {
   return kWords;
 }
 
+/// "every six months", "twice a day", "three times", "weekly", "after each use".
+bool holds_frequency(const std::vector<Word>& words) {
+  static const Set kEach = {"every", "each", "per"};
+  static const Set kRegular = {"daily",   "weekly", "monthly", "quarterly",   "yearly",       "annually",
+                               "annual",  "hourly", "nightly", "fortnightly", "biannually",   "twice",
+                               "once",    "always", "never",   "regularly",   "continuously", "constantly",
+                               "anytime", "seldom", "rarely",  "sometimes",   "occasionally"};
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (one_of(words[i].lower, kRegular)) return true;
+    if (i + 1 == words.size()) continue;
+    if (one_of(words[i].lower, kEach)) return true;
+    const bool counts = words[i].digit || one_of(words[i].lower, number_words());
+    if (counts && (words[i + 1].lower == "times" || words[i + 1].lower == "time")) return true;
+  }
+  return false;
+}
+
 const Set& money_words() {
   static const Set kWords = {"eur",   "euro",  "usd",   "dollar", "gbp", "pound", "chf",  "franc",
                              "cent",  "penny", "pence", "yen",    "jpy", "cny",   "yuan", "inr",
@@ -67,7 +84,13 @@ const Set& measure_words() {  // for "how long" of things that are no time
   return kWords;
 }
 
-/// The clock, telephone numbers and the like: digits, but no count of anything.
+bool is_month(const Word& word) {
+  static const Set kMonths = {"january", "february", "march",     "april",   "may",      "june",
+                              "july",    "august",   "september", "october", "november", "december"};
+  return word.capital && one_of(word.lower, kMonths);
+}
+
+/// The clock, telephone numbers, days and years of dates and the like: digits, but no count of anything.
 bool is_counting(std::string_view text, const std::vector<Word>& words, std::size_t i) {
   const auto padded = [](const Word& word) {
     return word.lower.size() > 1 && word.lower[0] == '0' && word.digit;
@@ -79,6 +102,7 @@ bool is_counting(std::string_view text, const std::vector<Word>& words, std::siz
     return between == ':' ||
            ((between == ' ' || between == '-') && (padded(words[left]) || padded(words[right])));
   };
+  if ((i > 0 && is_month(words[i - 1])) || (i + 1 < words.size() && is_month(words[i + 1]))) return false;
   return !padded(words[i]) && !(i > 0 && joined(i - 1, i)) && !(i + 1 < words.size() && joined(i, i + 1));
 }
 
@@ -99,9 +123,24 @@ bool is_date_like(std::string_view text, const std::vector<Word>& words, std::si
          std::string_view(":/-").find(text[word.span.end]) != std::string_view::npos;
 }
 
+bool asks_for_temperature(std::string_view question) {
+  const std::vector<Word> words = words_of(question);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i].lower == "temperature" || words[i].lower == "temperatures") return true;
+    if (i > 0 && words[i - 1].lower == "how" && (words[i].lower == "hot" || words[i].lower == "cold"))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_number_word(const Word& word) { return word.digit || one_of(word.lower, number_words()); }
+
+bool is_measure(AnswerType type) {
+  return type == AnswerType::number || type == AnswerType::money || type == AnswerType::percent ||
+         type == AnswerType::date || type == AnswerType::duration || type == AnswerType::frequency;
+}
 
 AnswerType answer_type_of(std::string_view question) {
   const std::vector<Word> words = words_of(question);
@@ -120,11 +159,10 @@ AnswerType answer_type_of(std::string_view question) {
     if (word == "how") {
       if (next == "much") return priced ? AnswerType::money : AnswerType::number;
       if (next == "long") return AnswerType::duration;
-      static const Set kMeasures = {"many", "old",  "far",   "often", "tall", "high", "large",
-                                    "big",  "fast", "heavy", "deep",  "wide", "hot",  "cold",
-                                    "soon", "late", "early", "loud",  "thick"};
-      if (one_of(next, kMeasures))
-        return next == "soon" || next == "often" ? AnswerType::duration : AnswerType::number;
+      static const Set kMeasures = {"many", "old",  "far", "tall", "high", "large", "big",   "fast", "heavy",
+                                    "deep", "wide", "hot", "cold", "soon", "late",  "early", "loud", "thick"};
+      if (next == "often" || next == "frequently") return AnswerType::frequency;
+      if (one_of(next, kMeasures)) return next == "soon" ? AnswerType::duration : AnswerType::number;
       continue;
     }
     if (word == "when") return AnswerType::date;
@@ -132,6 +170,8 @@ AnswerType answer_type_of(std::string_view question) {
     if (word == "where") return AnswerType::place;
     if (word == "why") return AnswerType::reason;
     if (word == "what" || word == "which") {
+      // "What does a subscription for six months cost?": the verb at the end decides.
+      if ((next == "does" || next == "do" || next == "did") && any_of({"cost"})) return AnswerType::money;
       // What stands right behind decides: "what percentage", "in which year", "what is the price".
       for (std::size_t j = i + 1; j < words.size() && j <= i + 5; ++j) {
         const std::string& asked = words[j].stem;
@@ -156,7 +196,6 @@ AnswerType answer_type_of(std::string_view question) {
           return AnswerType::name;
         }
       }
-      // "What does X cost?", however long X is.
       return any_of({"cost"}) ? AnswerType::money : AnswerType::any;
     }
   }
@@ -174,6 +213,10 @@ bool holds_answer_of(AnswerType type, std::string_view text, std::string_view qu
   const auto found = [&words](auto&& test) { return std::any_of(words.begin(), words.end(), test); };
   switch (type) {
     case AnswerType::number:
+      if (asks_for_temperature(question) && text.find("\u00B0") == std::string_view::npos &&
+          !found([](const Word& w) { return w.stem == "degre" || w.stem == "degree"; })) {
+        return false;
+      }
       for (std::size_t i = 0; i < words.size(); ++i) {
         if (is_number(words[i]) && (!words[i].digit || is_counting(text, words, i))) return true;
       }
@@ -208,6 +251,8 @@ bool holds_answer_of(AnswerType type, std::string_view text, std::string_view qu
                       w.lower == "yearly" || w.lower == "annually" || w.lower == "always";
              }) ||
              (found(is_number) && found([](const Word& w) { return one_of(w.stem, measure_words()); }));
+    case AnswerType::frequency:
+      return holds_frequency(words);
     case AnswerType::name:
       return found([&asked](const Word& w) {
                return !asked.contains(w.stem) && !w.stop &&

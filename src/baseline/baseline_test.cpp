@@ -142,6 +142,35 @@ TEST(AnswerType, digits_alone_are_not_every_kind_of_answer) {
   EXPECT_FALSE(holds(AnswerType::duration, "The bonus is 750 pounds."));
   EXPECT_TRUE(holds(AnswerType::duration, "The probation period lasts six months."));
   EXPECT_TRUE(holds(AnswerType::duration, "Twice."));
+  EXPECT_FALSE(holds(AnswerType::number, "Last changed on 3 February 2025."));
+  EXPECT_EQ(answer_type_of("How often must it be cleaned?"), AnswerType::frequency);
+  EXPECT_FALSE(holds(AnswerType::frequency, "It makes no coffee until the rinse of 13 minutes is complete."));
+  for (const char* text :
+       {"at least once every six months", "Every day.", "three times a year", "It is done weekly."}) {
+    EXPECT_TRUE(holds(AnswerType::frequency, text)) << text;
+  }
+  const std::string hot = "How hot does the spout get?";
+  EXPECT_FALSE(holds_answer_of(AnswerType::number, "It rinses with 300 millilitres.", hot));
+  EXPECT_TRUE(holds_answer_of(AnswerType::number, "It reaches 96 degrees.", hot));
+  EXPECT_TRUE(holds_answer_of(AnswerType::number, "It reaches 96 \u00B0C.", hot));
+}
+
+TEST(Baseline, a_sentence_with_the_measure_asked_for_wins_over_one_as_near_without_it) {
+  std::vector<Hit> hits = handbook();
+  hits[0].passage.text =
+      "After a power cut it makes no coffee until the machine is rinsed, so that no descaling liquid gets "
+      "into a cup. "
+      "The machine asks for descaling by itself. It must be done at least once every six months.";
+  hits[0].passage.span = {500, 500 + hits[0].passage.text.size()};
+  EXPECT_EQ(answer_to("How often must the coffee machine be descaled?", hits).sentences.at(0).text,
+            "It must be done at least once every six months.");
+}
+
+TEST(Baseline, a_price_that_no_sentence_gives_is_not_made_up_for_by_near_words) {
+  std::vector<Hit> hits = handbook();
+  hits[0].passage.text = "Gift subscriptions run for three, six or twelve months and end by themselves.";
+  hits[0].passage.span = {500, 500 + hits[0].passage.text.size()};
+  EXPECT_LT(answer_to("What does a gift subscription for six months cost?", hits).confidence, 0.3F);
 }
 
 // A sentence is read with what it goes on from.

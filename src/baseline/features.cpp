@@ -282,6 +282,20 @@ Result<std::vector<Candidate>> candidates(engine::Embedder& embedder, const Ques
   for (std::size_t i = 0; rarest < terms && i < all.size(); ++i)
     all[i].features[3] = matches[i][rarest] >= kInherited ? 1.0F : 0.0F;
 
+  // Where a measure is asked for, a sentence without one is no answer while another, as near, has it.
+  if (is_measure(question.type)) {
+    constexpr float kAsNear = 0.5F;
+    const auto nearness = [](const Candidate& one) { return one.features[0] + one.features[1]; };
+    float nearest = 0;
+    for (const Candidate& one : all) {
+      if (one.features[8] > 0 && one.features[15] == 0) nearest = std::max(nearest, nearness(one));
+    }
+    for (Candidate& one : all) {
+      one.features[16] =
+          one.features[9] > 0 && nearest > 0 && nearest >= kAsNear * nearness(one) ? 1.0F : 0.0F;
+    }
+  }
+
   // Keep the best by words, in their order, and embed those with the question in one call.
   std::vector<std::size_t> order(all.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -364,10 +378,11 @@ std::array<float, kAnswerFeatures> answer_features(const Question& question, con
   f[10] = chosen.features[9];
   f[11] = chosen.features[15];
   // A measure that is asked for and not given is no answer, however near the words are.
-  const bool measured = question.type == AnswerType::number || question.type == AnswerType::money ||
-                        question.type == AnswerType::percent || question.type == AnswerType::date ||
-                        question.type == AnswerType::duration;
-  f[12] = measured ? chosen.features[9] : 0.0F;
+  // The forms of prices, shares and frequencies are certain: without one there is nothing to show.
+  const bool certain = question.type == AnswerType::money || question.type == AnswerType::percent ||
+                       question.type == AnswerType::frequency;
+  constexpr float kCertain = 4.0F;
+  f[12] = is_measure(question.type) ? chosen.features[9] * (certain ? kCertain : 1.0F) : 0.0F;
   return f;
 }
 

@@ -19,7 +19,21 @@
 namespace loam::baseline {
 
 /// What kind of answer a question asks for, read off its question word.
-enum class AnswerType : std::uint8_t { any, number, money, percent, date, duration, name, place, reason };
+enum class AnswerType : std::uint8_t {
+  any,
+  number,
+  money,
+  percent,
+  date,
+  duration,
+  frequency,
+  name,
+  place,
+  reason
+};
+
+/// Answers of this type can be told from other text by their form: a number, a price, a date.
+bool is_measure(AnswerType type);
 
 AnswerType answer_type_of(std::string_view question);
 
@@ -29,7 +43,7 @@ bool is_number_word(const Word& word);
 /// Whether a text holds something of that type which the question does not already say.
 bool holds_answer_of(AnswerType type, std::string_view text, std::string_view question);
 
-inline constexpr std::size_t kSentenceFeatures = 16;
+inline constexpr std::size_t kSentenceFeatures = 17;
 inline constexpr std::array<const char*, kSentenceFeatures> kSentenceFeatureNames = {
     "coverage",    // idf share of the question's terms in the sentence, or in what it goes on from: the
                    // title or question above it, the sentence that its pronoun refers to
@@ -48,6 +62,8 @@ inline constexpr std::array<const char*, kSentenceFeatures> kSentenceFeatureName
     "names",       // share of the question's names and numbers that are here
     "echo",        // it says nothing that the question does not; yes-or-no questions aside
     "other_case",  // the question counts ("six months"), and only another count of it is here
+    "measured_elsewhere",  // a measure is asked for and not here, but in another sentence as near to the
+                           // question
 };
 
 inline constexpr std::size_t kAnswerFeatures = 13;

@@ -9,8 +9,8 @@ namespace loam::baseline {
 
 inline constexpr float kSentenceBias = -9.5360F;
 inline constexpr std::array<float, kSentenceFeatures> kSentenceWeights = {
-    3.5423F, 0.3697F,  0.8970F, 0.3941F,  4.0926F,  -0.0661F, 2.1004F,  1.6096F,
-    0.5954F, -0.6030F, 0.2787F, -1.0009F, -1.0000F, -0.3381F, -3.0000F, -2.0338F};
+    3.5423F,  0.3697F, 0.8970F,  0.3941F,  4.0926F,  -0.0661F, 2.1004F,  1.6096F, 0.5954F,
+    -0.6030F, 0.2787F, -1.0009F, -1.0000F, -0.3381F, -3.0000F, -2.0338F, -1.5000F};
 
 inline constexpr float kAnswerBias = -2.8460F;
 inline constexpr std::array<float, kAnswerFeatures> kAnswerWeights = {
