@@ -65,7 +65,7 @@ TEST(Patterns, numbers_and_percentages) {
 
 TEST(Patterns, electronic_addresses) {
   EXPECT_EQ(shown("write to Jane.Doe+x@Example.co.uk, please"), "email jane.doe+x@example.co.uk");
-  EXPECT_EQ(shown("a@b, @home, x@y.1"), "");
+  EXPECT_EQ(shown("a@b, @home, x@y"), "");
   EXPECT_EQ(shown("see https://example.org/a?b=c)."), "url https://example.org/a?b=c");
 }
 
@@ -76,6 +76,7 @@ TEST(Patterns, telephone_numbers) {
   EXPECT_EQ(shown("12 34").find("phone"), std::string::npos);
 }
 
+// proves P-BASE-30
 TEST(Patterns, an_iban_has_the_right_length_and_check_digits) {
   EXPECT_EQ(shown("DE89 3704 0044 0532 0130 00"), "iban DE89370400440532013000");
   EXPECT_EQ(shown("IBAN: GB82WEST12345698765432."), "iban GB82WEST12345698765432");
@@ -159,6 +160,7 @@ TEST(FieldFinder, the_only_value_of_its_form_needs_no_name) {
   EXPECT_EQ(field("when", FieldKind::date, {}, "signed 1 May 2020 and 2 May 2020"), "-");
 }
 
+// proves P-BASE-31
 TEST(FieldFinder, spans_are_the_bytes_of_the_text) {
   const FieldFinder finder(kInvoice);
   const auto total = finder.find({"total", "", FieldKind::number, {}});

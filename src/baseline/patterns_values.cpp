@@ -178,6 +178,10 @@ class Scanner {
       return code();
     }
     if (digit(c)) {
+      // The rest of something that was no number: 1.2.3
+      const bool behind_point =
+          at_ >= 2 && (text_[at_ - 1] == '.' || text_[at_ - 1] == ',') && digit(text_[at_ - 2]);
+      if (behind_point) return std::nullopt;
       if (auto found = email()) return found;
       if (auto found = numeric_date()) return found;
       if (auto found = day_first_date()) return found;
