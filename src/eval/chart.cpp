@@ -19,10 +19,11 @@ constexpr double kSmallSize = 11;
 
 /// Smallest and largest number seen.
 struct Range {
+  AxisUnit unit;
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
   void add(double value) {
-    if (!std::isfinite(value)) return;
+    if (!drawable(value, unit)) return;
     low = std::min(low, value);
     high = std::max(high, value);
   }
@@ -79,9 +80,9 @@ std::string svg_of(const IntervalChart& chart, const ChartOptions& options) {
   const double width = std::max(360, options.width);
   if (chart.rows.empty()) return empty_picture(chart.title, chart.subtitle, width);
 
-  Range range;
+  Range range{chart.axis.unit};
   for (const IntervalRow& row : chart.rows) {
-    if (!std::isfinite(row.value)) continue;
+    if (!drawable(row.value, chart.axis.unit)) continue;
     range.add(row.value);
     range.add(row.low);
     range.add(row.high);
@@ -177,12 +178,12 @@ class LinePicture {
       : chart_(chart), width_(std::max(360, options.width)), height_(std::max(240, options.height)) {}
 
   std::string draw() {
-    Range xs;
-    Range ys;
+    Range xs{chart_.x.unit};
+    Range ys{chart_.y.unit};
     std::size_t points = 0;
     for (const LineSeries& one : chart_.series) {
       for (const LinePoint& point : one.points) {
-        if (!std::isfinite(point.x) || !std::isfinite(point.y)) continue;
+        if (!drawable(point.x, chart_.x.unit) || !drawable(point.y, chart_.y.unit)) continue;
         if (chart_.x.scale == AxisScale::logarithmic && point.x <= 0) continue;
         ++points;
         xs.add(point.x);

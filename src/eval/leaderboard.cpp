@@ -97,6 +97,17 @@ Error no_runs(std::string_view task, std::string message) {
   return {Kind::bad_request, fmt::format("task \"{}\"", task), std::move(message), "loam ledger list"};
 }
 
+/// "; the ledger has classify, qa"
+Result<std::string> tasks_of(store::Store& store) {
+  std::set<std::string> tasks;
+  auto read = store.for_each_run("", [&](const store::LedgerRow& row) {
+    tasks.insert(row.task);
+    return true;
+  });
+  if (!read) return read.error();
+  return tasks.empty() ? std::string{} : fmt::format("; the ledger has {}", fmt::join(tasks, ", "));
+}
+
 /// The latest run of each contestant that has the metric.
 std::vector<Run> latest_of_each(std::vector<Run> on_ground, const std::string& metric,
                                 std::vector<std::string>& notes) {
@@ -196,8 +207,12 @@ Result<Leaderboard> leaderboard(store::Store& store, std::string_view task,
   board.level = options.compare.level;
   auto scored = scored_runs(store, task, board.notes);
   if (!scored) return scored.error();
-  if (scored->empty())
-    return no_runs(task, board.notes.empty() ? "no run of it is in the ledger" : "no run of it has scores");
+  if (scored->empty()) {
+    if (!board.notes.empty()) return no_runs(task, "no run of it has scores");
+    auto tasks = tasks_of(store);
+    if (!tasks) return tasks.error();
+    return no_runs(task, "no run of it is in the ledger" + *tasks);
+  }
 
   const auto newest = std::find_if(scored->begin(), scored->end(), [&](const Run& run) {
     return (options.data.empty() || is_data(run, options.data)) &&

@@ -152,8 +152,12 @@ std::string fitted(std::string_view text, double size, double width) {
   return out + "…";
 }
 
+bool drawable(double value, AxisUnit unit) {
+  return std::isfinite(value) && std::abs(value) <= (unit == AxisUnit::time ? 1e12 : 1e100);
+}
+
 std::string value_text(double value, AxisUnit unit, int decimals) {
-  if (!std::isfinite(value)) return "missing";
+  if (!drawable(value, unit)) return "missing";
   if (unit == AxisUnit::time) return time_text(value, 0);
   const double shown = unit == AxisUnit::percent ? value * 100 : value;
   std::string text = fmt::format("{:.{}f}", shown, decimals);
@@ -172,7 +176,7 @@ int decimals_for(double range, AxisUnit unit) {
 AxisMap::AxisMap(const Axis& axis, double low, double high, double from_pixel, double to_pixel,
                  int wanted_ticks)
     : unit_(axis.unit), scale_(axis.scale), low_(low), high_(high), from_(from_pixel), to_(to_pixel) {
-  const auto usable = [&](double v) { return std::isfinite(v) && (scale_ == AxisScale::linear || v > 0); };
+  const auto usable = [&](double v) { return shows(v); };
   if (!usable(low_) || !usable(high_)) {
     low_ = scale_ == AxisScale::linear ? 0 : 1;
     high_ = low_ == 0 ? 1 : 10;
@@ -198,7 +202,9 @@ AxisMap::AxisMap(const Axis& axis, double low, double high, double from_pixel, d
 }
 
 bool AxisMap::shows(double value) const {
-  return std::isfinite(value) && (scale_ == AxisScale::linear || value > 0);
+  // Logarithms of the smallest numbers would stretch the axis over hundreds of decades.
+  constexpr double kSmallest = 1e-100;
+  return drawable(value, unit_) && (scale_ == AxisScale::linear || value >= kSmallest);
 }
 
 bool AxisMap::contains(double value) const {

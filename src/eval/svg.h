@@ -18,6 +18,10 @@ double text_width(std::string_view text, double size);
 /// The text, or as much of its beginning as fits, with an ellipsis.
 std::string fitted(std::string_view text, double size, double width);
 
+/// Whether a picture can hold the value: a number, and none so large that differences overflow (1e100; times
+/// until the year 33658).
+bool drawable(double value, AxisUnit unit);
+
 /// A value as the axis writes it; `decimals` of the number that is shown (of percents for shares).
 std::string value_text(double value, AxisUnit unit, int decimals);
 
