@@ -136,7 +136,17 @@ Result<void> rank_and_recommend(ClassifierComparison& comparison, const std::vec
   }
   const MethodScore& chosen = ranked[chosen_at];
   std::string reason;
-  if (chosen_at == best_at) {
+  if (rank_of_cost(chosen) == Method::majority) {
+    reason = fmt::format(
+        "No method is shown to be better than always giving the most frequent label, which is right for {} "
+        "of "
+        "{} items.",
+        percent(chosen.accuracy.value), thousands(chosen.test_items));
+    if (chosen_at != best_at) {
+      reason += fmt::format(" The best, {}, is ahead by {}, which chance explains ({}).", best.name,
+                            points(chosen.difference_to_best), chance(chosen.p_to_best));
+    }
+  } else if (chosen_at == best_at) {
     reason = fmt::format("{} is right most often: {} ({} to {}) of {} test items.", chosen.name,
                          percent(chosen.accuracy.value), percent(chosen.accuracy.low),
                          percent(chosen.accuracy.high), thousands(chosen.test_items));
@@ -152,13 +162,6 @@ Result<void> rank_and_recommend(ClassifierComparison& comparison, const std::vec
           fmt::format(" The best of the cheaper ones, {}, is worse by {}, which is more than chance ({}).",
                       cheaper->name, points(cheaper->difference_to_best), chance(cheaper->p_to_best));
     }
-  } else if (rank_of_cost(chosen) == Method::majority) {
-    reason = fmt::format(
-        "No method is shown to be better than always giving the most frequent label, which is right for {} "
-        "of {} "
-        "items. The best, {}, is ahead by {}, which chance explains ({}).",
-        percent(chosen.accuracy.value), thousands(chosen.test_items), best.name,
-        points(chosen.difference_to_best), chance(chosen.p_to_best));
   } else {
     reason = fmt::format(
         "{} is right for {} of {} test items. The best, {}, is {}: a difference that these items cannot tell "
