@@ -48,6 +48,19 @@ Error unknown_option(const std::string& verb, const std::string& option) {
                fmt::format("loam {} --help", verb)};
 }
 
+/// Whether the word after this option of `loam WORD ...` is its value.
+bool takes_next_word(const std::string& word, const std::string& option) {
+  if (option.find('=') != std::string::npos || option == "--") return false;
+  for (const Setting& s : settings()) {
+    if (s.kind == ValueKind::flag) continue;
+    if (option != "--" + s.name && (s.letter == 0 || option != std::string("-") + s.letter)) continue;
+    for (const std::string& verb : s.verbs) {
+      if (verb == "*" || verb.starts_with(word + " ")) return true;
+    }
+  }
+  return false;
+}
+
 /// Reads the options and arguments of a known verb.
 class LineReader {
  public:
@@ -189,7 +202,8 @@ Result<ParsedLine> parse_line(const std::vector<std::string>& words) {
   const std::vector<std::string> seconds = sub_verbs(word);
   if (!seconds.empty()) {
     std::size_t second_at = 0;  // the second word is the first one that is no option
-    while (second_at < rest.size() && looks_like_option(rest[second_at])) ++second_at;
+    while (second_at < rest.size() && looks_like_option(rest[second_at]))
+      second_at += takes_next_word(word, rest[second_at]) ? 2 : 1;
     const std::string second = second_at < rest.size() ? rest[second_at] : "";
     line.verb = second.empty() ? nullptr : find_verb(word + " " + second);
     if (line.verb != nullptr) {
@@ -203,7 +217,11 @@ Result<ParsedLine> parse_line(const std::vector<std::string>& words) {
           return line;
         }
       }
-      line.verb = second.empty() ? bare_verb(word) : nullptr;
+      // `loam ledger tickets`: words for the bare verb, unless another verb was meant.
+      const Verb* bare = bare_verb(word);
+      const bool for_bare =
+          second.empty() || (bare != nullptr && bare->most != 0 && !nearest(second, seconds));
+      line.verb = for_bare ? bare : nullptr;
       if (line.verb == nullptr) return unknown_sub_verb(word, second);
     }
   } else {

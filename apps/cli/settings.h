@@ -88,6 +88,15 @@ struct Options {
   // ledger and bench
   std::string task;
   int limit = 20;
+  bool show_items = false;
+  std::string metric;
+  std::string board_data;
+  std::string board_split;
+  std::string html_file;
+  std::string svg_file;
+  std::string csv_file;
+  std::string jsonl_file;
+  std::string mlflow_folder;
   int prompt_tokens = 512;
   int generate_tokens = 64;
   int repetitions = 5;

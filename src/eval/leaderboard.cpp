@@ -272,8 +272,9 @@ std::string summary_of(const Leaderboard& board) {
   for (const BoardRow& row : board.rows) {
     if (!row.behind) continue;
     ++compared;
+    if (!row.not_worse) continue;
     detectable = std::max(detectable, row.behind->minimum_detectable);
-    if (row.not_worse) equals.push_back(contestant(row.run));
+    equals.push_back(contestant(row.run));
   }
   if (compared == 0) return text + "; no other run could be compared with it item by item.";
   if (equals.empty())
