@@ -108,6 +108,13 @@ double normal_quantile(double p) {
 
 double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
 
+double student_quantile(double p, double degrees) {
+  if (std::isnan(p) || !(degrees > 0)) return std::numeric_limits<double>::quiet_NaN();
+  if (p < 0.5) return -student_quantile(1 - p, degrees);
+  const double x = beta_quantile(2 * (1 - p), degrees / 2, 0.5);  // of degrees / (degrees + t^2)
+  return x > 0 ? std::sqrt(degrees * (1 - x) / x) : std::numeric_limits<double>::infinity();
+}
+
 double beta_cdf(double x, double a, double b) {
   if (std::isnan(x) || !(a > 0) || !(b > 0)) return std::numeric_limits<double>::quiet_NaN();
   if (x <= 0) return 0;

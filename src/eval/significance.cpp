@@ -86,6 +86,14 @@ double standard_error(std::span<const PairedUnit> units, double mean, double ite
   return error * items <= 1e-12 * size ? 0 : error;  // equal differences, but for rounding
 }
 
+/// Which share of the resampled means lies inside the interval, so that it is as wide as t wants it.
+double expanded(double confidence, std::size_t units) {
+  if (units < 2) return confidence;
+  const auto count = static_cast<double>(units);
+  const double t = student_quantile(1 - (1 - confidence) / 2, count - 1);
+  return 1 - 2 * normal_cdf(-std::sqrt(count / (count - 1)) * t);
+}
+
 double mean_of(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
@@ -150,7 +158,7 @@ Result<PairedResult> compare_paired(std::span<const double> a, std::span<const d
   }
 
   ResampledMeans drawn = resample_pairs(units, options.bootstrap.resamples, options.bootstrap.seed);
-  const double confidence = options.bootstrap.confidence;
+  const double confidence = expanded(std::clamp(options.bootstrap.confidence, 0.0, 1.0), units.size());
   result.a = percentile_interval(mean_of(a), a.size(), drawn.a, confidence);
   result.b = percentile_interval(mean_of(b), a.size(), drawn.b, confidence);
   result.difference = percentile_interval(mean, a.size(), drawn.difference, confidence);

@@ -38,9 +38,14 @@ TEST(Significance, paired_tests_and_intervals_agree_with_scipys) {  // proves P-
                                ? 1e-12
                                : 4 * std::sqrt(p * (1 - p) * (1.0 / 40'000 + 1.0 / 200'000)) + 2.0 / 40'000;
     EXPECT_NEAR(found->p, p, p_error) << name;
-    // The error of a percentile of resampled means at 2.5% is about 2.7 standard errors / sqrt(resamples).
+    // The error of a percentile of resampled means at 2.5% is about 2.7 standard errors / sqrt(resamples); at
+    // the 0.24% that six documents ask for it is 6.
+    const double spread = one.at("name") == "six documents" ? 6 : 2.9;
     const auto expect_interval = [&](const Estimate& ours, const Json& theirs) {
-      const double error = 4 * 2.7 * theirs.at(2).get<double>() * std::sqrt(1.0 / 40'000 + 1.0 / 200'000);
+      // Means of ten scores with one decimal lie on a grid of 0.01.
+      const double grid = one.at("a").size() == 10 ? 0.0101 : 0;
+      const double error =
+          grid + 4 * spread * theirs.at(2).get<double>() * std::sqrt(1.0 / 40'000 + 1.0 / 200'000);
       EXPECT_NEAR(ours.low, theirs.at(0).get<double>(), error) << name;
       EXPECT_NEAR(ours.high, theirs.at(1).get<double>(), error) << name;
     };
@@ -72,6 +77,12 @@ TEST(Significance, quantiles_and_exact_intervals_equal_scipys) {  // proves P-EV
   for (const Json& one : part.at("normal_quantile")) {
     const double z = one.at(1).get<double>();
     EXPECT_NEAR(normal_quantile(one.at(0).get<double>()), z, 1e-13 * (1 + std::abs(z))) << one.dump();
+  }
+  for (const Json& one : part.at("student_quantile")) {
+    const double t = one.at(2).get<double>();
+    EXPECT_NEAR(student_quantile(one.at(0).get<double>(), one.at(1).get<double>()), t,
+                1e-9 * (1 + std::abs(t)))
+        << one.dump();
   }
   for (const Json& one : part.at("beta_quantile")) {
     const double x = one.at(3).get<double>();

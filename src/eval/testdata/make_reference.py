@@ -148,8 +148,10 @@ def paired_case(name, a, b, clusters=None):
     def interval(values):
         def mean(v, c, axis):
             return v.sum(axis=axis) / c.sum(axis=axis)
+        # Hesterberg's expanded percentiles.
+        level = 1 - 2 * st.norm.cdf(-np.sqrt(units / (units - 1)) * st.t.ppf(0.975, units - 1))
         found = st.bootstrap((values, counts), mean, paired=True, n_resamples=RESAMPLES, method="percentile", batch=2000,
-                             vectorized=True, rng=rng)
+                             confidence_level=level, vectorized=True, rng=rng)
         return [found.confidence_interval.low, found.confidence_interval.high, found.standard_error]
     d = sums[1] - sums[0]
     mean = d.sum() / total
@@ -185,6 +187,8 @@ def significance():
         "normal_quantile": [[p, float(st.norm.ppf(p))] for p in
                             [1e-300, 1e-50, 1e-10, 1e-5, 0.001, 0.025, 0.05, 0.0749, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9251, 0.95,
                              0.975, 0.999, 1 - 1e-10]],
+        "student_quantile": [[p, d, float(st.t.ppf(p, d))] for p in [0.01, 0.5, 0.6, 0.975, 0.9999]
+                             for d in [1, 2, 5, 17.5, 299, 1e5]],
         "beta_quantile": [[p, a, b, float(st.beta.ppf(p, a, b))] for p in [1e-6, 0.025, 0.3, 0.5, 0.95, 0.999]
                           for a, b in [(1, 1), (0.5, 0.5), (2, 5), (30, 1), (1, 400), (95, 6), (2850, 151), (1e5, 3e5)]],
         "clopper_pearson": [[k, n, level, *map(float, proportion_confint(k, n, alpha=1 - level, method="beta"))]
