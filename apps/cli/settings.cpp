@@ -13,9 +13,12 @@ namespace loam::cli {
 namespace {
 
 const std::vector<std::string> kEverywhere = {"*"};
-const std::vector<std::string> kChatModel = {"generate",      "chat",          "ask",
-                                             "tokens encode", "tokens decode", "bench engine"};
-const std::vector<std::string> kEmbedder = {"ingest", "search", "ask", "explain"};
+const std::vector<std::string> kChatModel = {
+    "generate", "chat", "ask", "tokens encode", "tokens decode", "bench engine", "classify compare"};
+const std::vector<std::string> kEmbedder = {
+    "ingest", "search", "ask", "explain", "classify compare", "classify fit", "classify predict"};
+const std::vector<std::string> kClassify = {"classify compare", "classify fit", "classify predict"};
+const std::vector<std::string> kClassifyData = {"classify compare", "classify fit"};
 const std::vector<std::string> kSampling = {"generate", "chat"};
 const std::vector<std::string> kCollection = {"ingest", "search", "ask", "explain"};
 
@@ -186,10 +189,10 @@ std::vector<Setting> table() {
       number("threads", 't', "processor threads (0: one for each core)", &Options::threads, 0, 1024,
              "engine.threads",
              {"generate", "chat", "ask", "ingest", "search", "explain", "fit", "bench engine",
-              "models quantize"}),
+              "models quantize", "classify compare", "classify fit", "classify predict"}),
       number("ctx", 0, "context in tokens, prompt and answer together (0: all the model has)",
              &Options::context, 0, 10000000, "engine.context",
-             {"generate", "chat", "ask", "fit", "bench engine"}),
+             {"generate", "chat", "ask", "fit", "bench engine", "classify compare"}),
       choice("kv-type", "TYPE", "precision of the context cache (q8_0 halves its memory)", &Options::kv_type,
              "engine.kv_type", {"generate", "chat", "ask", "fit", "bench engine"},
              {"f16", "bf16", "f32", "q8_0", "q4_0"}),
@@ -207,9 +210,38 @@ std::vector<Setting> table() {
       text(ValueKind::text, "type", 0, "TYPE", "llama.cpp weight type, such as q8_0, q4_0 or bf16",
            &Options::type, "", {"models quantize", "models import"}, "q8_0"),
       text(file, "output", 'o', "FILE", "where to write the result", &Options::output, "",
-           {"models quantize", "models import"}, "model-q8_0.gguf"),
+           {"models quantize", "models import", "classify fit"}, "model-q8_0.gguf"),
       text(file, "text", 0, "FILE", "measure the loss on this text", &Options::text_file, "",
            {"models quantize"}, "sample.txt"),
+      // Classify
+      text(ValueKind::text, "text", 0, "COL", "the column, or JSON key, that holds the text",
+           &Options::text_column, "classify.text", kClassify, "message"),
+      text(ValueKind::text, "label", 0, "COL", "the column, or JSON key, that holds the label",
+           &Options::label_column, "classify.label", kClassifyData, "category"),
+      text(ValueKind::text, "group", 0, "COL",
+           "items with the same value here (a customer) are never parted between learning and testing",
+           &Options::group_column, "", kClassifyData, "customer"),
+      flag("merge-labels", 0, "labels that differ in case and white space alone become one",
+           &Options::merge_labels, "", kClassifyData),
+      text(file, "test", 0, "FILE", "test on this file in place of a fifth of the data", &Options::test_file,
+           "", kClassifyData, "test.csv"),
+      list("methods", "NAMES",
+           "only these: majority, tfidf+logreg, bm25-knn, embeddings+logreg, llm-zero-shot, llm-few-shot",
+           &Options::methods, {"classify compare"}, "tfidf+logreg,embeddings+logreg"),
+      choice("method", "NAME", "which method to keep (auto: the one that the comparison recommends)",
+             &Options::method, "", {"classify fit"},
+             {"auto", "majority", "tfidf+logreg", "bm25-knn", "embeddings+logreg"}),
+      decimal("target", "accuracy that what is decided alone must reach", &Options::target, 0.5, 0.9999,
+              "classify.target", kClassify),
+      number("shots", 0, "learn from N items of each label (0: from all)", &Options::shots, 0, 1000000, "",
+             {"classify compare"}),
+      number("draws", 0, "times to draw the shots", &Options::draws, 1, 1000, "", {"classify compare"}),
+      number("llm-items", 0, "at most N test items for each method that asks a language model",
+             &Options::llm_items, 1, 1000000, "classify.llm_items", {"classify compare"}),
+      number("seed", 0, "which items are drawn for which part", &Options::seed, 0, 2147483647, "",
+             kClassifyData),
+      choice("input-format", "FORMAT", "how the input is read (auto: by its name or first line)",
+             &Options::input_format, "", {"classify predict"}, {"auto", "csv", "jsonl", "lines"}),
       // Ledger and bench
       text(ValueKind::text, "task", 0, "TASK", "only runs of this task, such as ask", &Options::task, "",
            {"ledger list", "ledger export"}, "ask"),

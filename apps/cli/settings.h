@@ -85,6 +85,20 @@ struct Options {
   bool baseline_only = false;
   std::string pre_prompt = "grounded";
 
+  // classify
+  std::string text_column = "text";
+  std::string label_column = "label";
+  std::string group_column;
+  std::string test_file;
+  bool merge_labels = false;
+  std::vector<std::string> methods;
+  std::string method = "auto";
+  double target = 0.95;
+  int shots = 0;
+  int draws = 1;
+  int llm_items = 200;
+  std::string input_format = "auto";
+
   // ledger and bench
   std::string task;
   int limit = 20;

@@ -8,6 +8,7 @@ namespace {
 std::vector<Verb> table() {
   const std::string start = "Getting started";
   const std::string documents = "Your documents";
+  const std::string data = "Your data";
   const std::string models = "Models";
   const std::string evaluation = "Is it good?";
   const std::string program = "The program";
@@ -173,6 +174,48 @@ std::vector<Verb> table() {
        "",
        {{"loam ledger import runs.jsonl", "then compare them"}},
        run_ledger_import},
+
+      {"classify compare",
+       data,
+       "DATA",
+       1,
+       1,
+       "which method sorts these texts best, and do you need a language model for it?",
+       "DATA is a CSV file or JSON lines with a text and a label each. On one split of it runs: the most "
+       "frequent label, word statistics, nearest texts, embeddings, and a language model without and with "
+       "examples. Shows how often each is right, what it costs, how much it may decide alone at the target, "
+       "and recommends the cheapest that is not shown to be worse than the best. Labels that look wrong are "
+       "listed. Every run is in the ledger.",
+       "--target was given, and the recommended method can decide nothing alone at it",
+       {{"loam classify compare tickets.csv --text message --label team", "all methods on your data"},
+        {"loam classify compare tickets.csv --shots 8 --draws 10", "as if you had 8 examples of each label"},
+        {"loam classify compare tickets.csv --methods tfidf+logreg,embeddings+logreg", "only these two"}},
+       run_classify_compare},
+      {"classify fit",
+       data,
+       "DATA",
+       1,
+       1,
+       "keep the recommended method as a small file",
+       "Fits the method on all of DATA and writes it to the file of -o with its labels, its thresholds and "
+       "where it comes from. The same data and seed give the same file.",
+       "",
+       {{"loam classify fit tickets.csv -o tickets.classifier", "the method that the comparison recommends"},
+        {"loam classify fit tickets.csv -o fast.classifier --method tfidf+logreg", "this one"}},
+       run_classify_fit},
+      {"classify predict",
+       data,
+       "CLASSIFIER [INPUT]",
+       1,
+       2,
+       "label a stream of texts, and say which a person should look at",
+       "INPUT is CSV, JSON lines or one text a line; - or nothing reads standard input, and answers come as "
+       "the texts do. CSV gets the columns predicted, probability and decision; JSON lines and --json give a "
+       "line for each text. Below the threshold of --target the decision is \"ask a person\".",
+       "there was no text",
+       {{"loam classify predict tickets.classifier new.csv", "a file"},
+        {"tail -f inbox.txt | loam classify predict tickets.classifier --target 0.99", "as they come in"}},
+       run_classify_predict},
 
       {"models list",
        models,
