@@ -224,11 +224,12 @@ void look_at_repeated_texts(ClassificationData& data) {
   }
   add_note(data.notes, "duplicate",
            counted(same.count, "text") +
-               " also stand in an earlier row with the same label (but for case, "
-               "punctuation and spaces); a split keeps them together",
+               " that an earlier row has with the same label (but for case, punctuation and spaces); a split "
+               "keeps "
+               "them together",
            same, Rows::kept);
   add_note(data.notes, "conflicting labels",
-           counted(different.count, "text") + " also stand in an earlier row with another label", different,
+           counted(different.count, "text") + " that an earlier row has with another label", different,
            Rows::kept);
 }
 

@@ -91,7 +91,7 @@ TEST(ClassificationFile, a_missing_column_is_refused_with_the_nearest_one) {  //
   const Error csv = refused("Texts,category\na,b\n", "bank.csv");
   EXPECT_EQ(csv.kind, Kind::bad_request);
   EXPECT_THAT(csv.line(), HasSubstr("bank.csv line 1"));
-  EXPECT_THAT(csv.line(), HasSubstr("'text'; the nearest of its 2 columns is 'Texts'"));
+  EXPECT_THAT(csv.line(), HasSubstr("'text'; the nearest is 'Texts' (of 2 columns: 'Texts', 'category')"));
   EXPECT_THAT(csv.line(), HasSubstr("--text"));
   const Error json = refused("{\"txt\":\"a\",\"label\":\"b\"}\n", "bank.jsonl");
   EXPECT_THAT(json.line(), HasSubstr("'txt'"));
@@ -418,8 +418,8 @@ TEST(Leakage, tells_texts_and_groups_that_stand_on_both_sides) {  // proves P-EV
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_EQ(notes[0].kind, "leakage");
   EXPECT_THAT(notes[0].lines, ElementsAre(2u, 6u));
-  EXPECT_THAT(notes[0].message, HasSubstr("2 texts of 6 test texts"));
-  EXPECT_THAT(notes[0].message, HasSubstr("1 one with another label"));
+  EXPECT_THAT(notes[0].message, HasSubstr("2 of 6 test texts"));
+  EXPECT_THAT(notes[0].message, HasSubstr("1 with another label"));
   train.items[5].cluster = "shared";
   test.items[1].cluster = "shared";
   EXPECT_EQ(leakage(train, test).size(), 2u);

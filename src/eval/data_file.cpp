@@ -199,14 +199,11 @@ Error no_such_column(const std::string& place, std::string_view wanted, const st
   if (nearest == nullptr) {
     message += "; there is none at all";
   } else {
-    message += "; the nearest of its " + counted(there.size(), what) + " is " + shown_name(*nearest);
-    if (there.size() > 1) {
-      message += " of";
-      for (std::size_t i = 0; i < std::min<std::size_t>(there.size(), 12); ++i) {
-        message += (i == 0 ? " " : ", ") + shown_name(there[i]);
-      }
-      if (there.size() > 12) message += ", ...";
+    message += "; the nearest is " + shown_name(*nearest) + " (of " + counted(there.size(), what) + ":";
+    for (std::size_t i = 0; i < std::min<std::size_t>(there.size(), 12); ++i) {
+      message += (i == 0 ? " " : ", ") + shown_name(there[i]);
     }
+    message += there.size() > 12 ? ", ...)" : ")";
   }
   return Error{Kind::bad_request, place, std::move(message), std::move(next_step)};
 }

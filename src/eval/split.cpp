@@ -11,6 +11,7 @@
 #include "eval/cases.h"
 #include "eval/data_file.h"
 #include "eval/resample.h"
+#include "reader/text.h"
 
 namespace loam::eval {
 namespace {
@@ -182,14 +183,13 @@ std::vector<DataNote> leakage(const ClassificationData& train, const Classificat
   std::vector<DataNote> notes;
   const std::string of_all = " of " + counted(test.items.size(), "test text");
   add_note(notes, "leakage",
-           counted(shared.count, "text") + of_all +
-               " also stand in the training data (but for case, punctuation and spaces), so that they test "
-               "memory" +
-               (other_label > 0 ? "; " + counted(other_label, "one") + " with another label" : ""),
+           reader::with_thousands(shared.count) + of_all +
+               " found in the training data too (but for case, punctuation and spaces): they test memory" +
+               (other_label > 0 ? "; " + reader::with_thousands(other_label) + " with another label" : ""),
            shared, Rows::kept);
   add_note(
       notes, "leakage",
-      counted(grouped.count, "more text") + of_all + " belong to a group that is also in the training data",
+      reader::with_thousands(grouped.count) + of_all + " of a group that is found in the training data too",
       grouped, Rows::kept);
   return notes;
 }
