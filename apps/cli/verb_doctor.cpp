@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "cli/context.h"
 #include "engine/fit.h"
+#include "guard/sandbox.h"
 
 namespace loam::cli {
 namespace fs = std::filesystem;
@@ -125,6 +126,12 @@ Result<Outcome> run_doctor(Context& context) {
     missing.push_back({"the kernel has no seccomp: the reader's process is limited in time and memory only",
                        "a kernel with CONFIG_SECCOMP_FILTER", false});
   }
+  const guard::SandboxLayers sandbox = guard::sandbox_layers();
+  if (!sandbox.missing.empty()) {
+    const std::size_t next = sandbox.missing.find(". Try: ");
+    missing.push_back({"generated programs cannot be run (loam code): " + sandbox.missing.substr(0, next),
+                       next == std::string::npos ? "" : sandbox.missing.substr(next + 7), false});
+  }
   if (machine.disk_free > 0 && machine.disk_free < (1ULL << 30U)) {
     missing.push_back({"less than 1 GiB of disk is free", "free some space, or loam --home DIR", false});
   }
@@ -171,7 +178,12 @@ Result<Outcome> run_doctor(Context& context) {
          {"models", {{"chat", or_null(chat)}, {"embedder", or_null(embedder)}}},
          {"formats", formats},
          {"pdfium", or_null(pdfium.string())},
-         {"sandbox", {{"seccomp", seccomp}, {"landlock", landlock}}},
+         {"sandbox",
+          {{"seccomp", seccomp},
+           {"landlock", landlock},
+           {"bubblewrap", sandbox.bubblewrap},
+           {"user_namespaces", sandbox.user_namespaces},
+           {"programs", sandbox.missing.empty()}}},
          {"home", context.home().string()},
          {"store", {{"collections", collections}, {"documents", documents}, {"passages", passages}}},
          {"missing", std::move(gaps)},
@@ -211,6 +223,12 @@ Result<Outcome> run_doctor(Context& context) {
   field("reader",
         fmt::format("runs in a process of its own: limits of time and memory{}{}", seccomp ? ", seccomp" : "",
                     landlock > 0 ? fmt::format("; Landlock {} is there", landlock) : ""));
+  field("programs",
+        sandbox.missing.empty()
+            ? fmt::format("generated code runs in a sandbox: no network, no files, limits; bubblewrap, "
+                          "seccomp{}",
+                          landlock > 0 ? ", Landlock" : "")
+            : "generated code is never run: " + sandbox.missing);
   terminal.line();
   if (missing.empty()) {
     terminal.line(terminal.paint(Style::green, "✓") + " Nothing is missing.");
