@@ -49,8 +49,9 @@ void show_comparison(Terminal& terminal, const eval::Run& a, const eval::Run& b,
       {"B - A", "", fmt::format("{:+.4f}", result.difference.value), interval_text(result.difference, true)});
   terminal.out(table.text(terminal, "  "));
   terminal.line();
-  std::string how = fmt::format("p = {} ({}); {} that both scored", p_text(result.p), result.test,
-                                plural(result.n, "item"));
+  std::string how =
+      fmt::format("p {} ({}); {} that both scored", (result.p < 0.001 ? "" : "= ") + p_text(result.p),
+                  result.test, plural(result.n, "item"));
   if (result.clusters > 0) how += fmt::format(" in {}", plural(result.clusters, "group"));
   how +=
       fmt::format(": B higher on {}, lower on {}, equal on {}.", result.better, result.worse, result.equal);
@@ -60,7 +61,10 @@ void show_comparison(Terminal& terminal, const eval::Run& a, const eval::Run& b,
   terminal.line(wrap(how, terminal.width(), "  ", "  "));
 }
 
-std::string time_text(double seconds) { return seconds > 0 ? human_duration(seconds * 1000) : ""; }
+std::string time_text(double seconds) {
+  if (seconds <= 0) return "";
+  return seconds < 100 ? human_duration(seconds * 1000) : fmt::format("{:.0f} min", seconds / 60);
+}
 
 std::string verdict_of(const eval::BoardRow& row) {
   if (row.is_best) return "best";
@@ -76,9 +80,9 @@ std::string short_p(const eval::BoardRow& row) {
 void show_board(Terminal& terminal, const eval::Leaderboard& board) {
   using Align = Table::Align;
   Table table({Align::right, Align::left, Align::right, Align::left, Align::right, Align::right, Align::left,
-               Align::right, Align::right});
+               Align::right});
   table.add({"RUN", "CONTESTANT", printable(one_line(board.metric)), "95% INTERVAL", "BEHIND", "P", "VERDICT",
-             "TIME", "MB"},
+             "TIME"},
             Style::bold);
   for (const eval::BoardRow& row : board.rows) {
     const eval::Estimate& e = row.estimate;
@@ -86,8 +90,7 @@ void show_board(Terminal& terminal, const eval::Leaderboard& board) {
         {std::to_string(number_of(row.run.id)), printable(one_line(row.run.name)),
          fmt::format("{:.3f}", e.value), e.low < e.high ? fmt::format("{:.3f}..{:.3f}", e.low, e.high) : "",
          row.behind ? fmt::format("{:.3f}", std::abs(row.behind->difference.value)) : "", short_p(row),
-         verdict_of(row), time_text(row.run.cost.seconds),
-         row.run.cost.peak_mb ? fmt::format("{:.0f}", *row.run.cost.peak_mb) : ""},
+         verdict_of(row), time_text(row.run.cost.seconds)},
         row.behind && !row.not_worse ? Style::dim : Style::plain);
   }
   std::string on = board.data.file.empty() ? "unnamed data" : board.data.file;

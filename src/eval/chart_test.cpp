@@ -151,7 +151,7 @@ TEST(AxisMapTest, marks_are_round_numbers_inside_the_axis_and_the_ends_map_to_th
   EXPECT_DOUBLE_EQ(axis.pixel(0.612), 100);
   EXPECT_DOUBLE_EQ(axis.pixel(0.943), 600);
   ASSERT_GE(axis.ticks().size(), 3U);
-  EXPECT_EQ(axis.ticks().front().label, "70%");
+  EXPECT_EQ(axis.ticks().front().label, "65%");
   EXPECT_EQ(axis.ticks().back().label, "90%");
   EXPECT_DOUBLE_EQ(axis.pixel(7), 600);  // beyond is kept at the edge
 }

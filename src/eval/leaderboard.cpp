@@ -67,7 +67,7 @@ std::string interval_of(const Estimate& e) {
 std::string p_text(double p) { return p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p); }
 
 std::string seconds_text(double seconds) {
-  if (seconds < 120) return fmt::format("{:.{}f} s", seconds, seconds < 10 ? 2 : 0);
+  if (seconds < 120) return fmt::format("{:.{}f} s", seconds, seconds < 1 ? 2 : seconds < 10 ? 1 : 0);
   return fmt::format("{:.0f} min", seconds / 60);
 }
 
@@ -252,7 +252,8 @@ Result<Leaderboard> leaderboard(store::Store& store, std::string_view task,
     if (a.estimate.value != b.estimate.value)
       return board.higher_is_better ? a.estimate.value > b.estimate.value
                                     : a.estimate.value < b.estimate.value;
-    return a.run.cost.seconds < b.run.cost.seconds;
+    const auto known = [](double seconds) { return seconds > 0 ? seconds : 1e300; };
+    return known(a.run.cost.seconds) < known(b.run.cost.seconds);
   });
   board.rows.front().is_best = true;
   if (auto compared = compare_with_best(store, board, options.compare); !compared) return compared.error();

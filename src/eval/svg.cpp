@@ -65,7 +65,7 @@ double nice_step(double range, int wanted) {
   const double raw = range / std::max(1, wanted);
   const double power = std::pow(10.0, std::floor(std::log10(raw)));
   const double lead = raw / power;
-  return (lead <= 1.0 ? 1.0 : lead <= 2.0 ? 2.0 : lead <= 5.0 ? 5.0 : 10.0) * power;
+  return (lead < 1.5 ? 1.0 : lead < 3.5 ? 2.0 : lead < 7.5 ? 5.0 : 10.0) * power;
 }
 
 int decimals_of_step(double step) {
@@ -170,7 +170,7 @@ std::string value_text(double value, AxisUnit unit, int decimals) {
 int decimals_for(double range, AxisUnit unit) {
   const double shown = unit == AxisUnit::percent ? range * 100 : range;
   if (!(shown > 0) || !std::isfinite(shown)) return unit == AxisUnit::percent ? 1 : 3;
-  return std::clamp(static_cast<int>(std::ceil(2.0 - std::log10(shown) - 1e-9)), 0, 6);
+  return std::clamp(static_cast<int>(std::ceil(2.3 - std::log10(shown) - 1e-9)), 0, 6);
 }
 
 AxisMap::AxisMap(const Axis& axis, double low, double high, double from_pixel, double to_pixel,
