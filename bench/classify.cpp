@@ -1,6 +1,7 @@
 // bench_classify: do I need a language model to sort these texts? Accuracy on banking77 with 1 to 20 examples
 // a label and with all of them, the comparison that people see, how much may be decided alone, and how fast
-// it goes. Parts: --part=shots|full|compare|automation|speed (all by default), --llm-items=N, --sms. The
+// it goes. Parts: --part=shots|full|compare|automation|speed (all by default), --llm-items=N, --threads=N,
+// --rounds=N, and --only=NAMES for part full (methods, or "variations"). The
 // checks beside the figures: the automated share is right as often as it must be, on data that chose nothing;
 // the classifier's labels are those of the bare head.
 #include <algorithm>
@@ -165,7 +166,8 @@ std::vector<baseline::SparseRow> joined(const OwnedExamples& examples,
 
 /// What all training data gives, and what each variation adds: chosen on a fifth of the training data, then
 /// fitted on all of it and told of the test file.
-Json full_data(const ClassificationData& train_data, const OwnedExamples& train, const OwnedExamples& test) {
+Json full_data(const ClassificationData& train_data, const OwnedExamples& train, const OwnedExamples& test,
+               const std::string& only) {
   const eval::Split split = must(eval::split_items(train_data, 0.2, 0.0, 1));
   const OwnedExamples part = tasks::subset(train.view(), split.train);
   const OwnedExamples validate = tasks::subset(train.view(), split.validate);
@@ -187,6 +189,7 @@ Json full_data(const ClassificationData& train_data, const OwnedExamples& train,
   };
   for (const Method method :
        {Method::majority, Method::bm25_knn, Method::tfidf_logreg, Method::embeddings_logreg}) {
+    if (!only.empty() && only.find(tasks::name_of(method)) == std::string::npos) continue;
     std::vector<tasks::TriedSettings> tried;
     const Stopwatch watch;
     const MethodSettings chosen =
@@ -212,6 +215,7 @@ Json full_data(const ClassificationData& train_data, const OwnedExamples& train,
               {"tried", all}},
          seconds);
   }
+  if (!only.empty() && only.find("variations") == std::string::npos) return rows;
   // Variations of the head on the same vectors.
   const std::size_t width = train.vectors.size() / train.texts.size();
   const auto best_of = [&](const std::string& name, const auto& fit, const auto& predict) {
@@ -504,7 +508,7 @@ int run(int argc, char** argv) {
               test.texts.size(), train_data.labels.size());
   Json result = {{"train_items", train.texts.size()}, {"test_items", test.texts.size()}};
   if (wanted("shots")) result["few_shot"] = few_shot(train, test);
-  if (wanted("full")) result["full"] = full_data(train_data, train, test);
+  if (wanted("full")) result["full"] = full_data(train_data, train, test, other(others, "only", ""));
   if (wanted("speed")) result["speed"] = speed(train_data, train, test, *embedder, rounds);
   if (wanted("automation")) {
     const ClassificationData sms_data = sms(settings);
