@@ -85,6 +85,25 @@ struct Options {
   bool baseline_only = false;
   std::string pre_prompt = "grounded";
 
+  // evaluation
+  int cases = 0;      ///< 0: all
+  int window = 1024;  ///< tokens
+  int stride = 0;     ///< tokens; 0: half the window
+
+  // summarise, translate and their evaluation
+  int sentences = 5;
+  int chunk_tokens = 900;
+  std::string to;
+  std::string from;
+  std::string glossary;
+  bool marks = true;
+  std::string column;
+  std::string id_column;
+  std::string split = "test";
+  bool ingest_corpus = false;
+  std::string templates;
+  bool answers = false;
+
   // classify
   std::string text_column = "text";
   std::string label_column = "label";
@@ -98,6 +117,14 @@ struct Options {
   int draws = 1;
   int llm_items = 200;
   std::string input_format = "auto";
+
+  // code and extract
+  std::string tests_file;
+  int repair = 0;
+  int test_seconds = 10;
+  int samples = 1;
+  int written_tokens = 512;
+  std::string schema;
 
   // ledger and bench
   std::string task;

@@ -11,6 +11,7 @@ std::vector<Verb> table() {
   const std::string data = "Your data";
   const std::string models = "Models";
   const std::string evaluation = "Is it good?";
+  const std::string measuring = "Measuring";
   const std::string program = "The program";
   return {
       {"doctor",
@@ -78,6 +79,81 @@ std::vector<Verb> table() {
        "the file is not among the passages shown",
        {{"loam explain \"When is rent due?\" contract.pdf", "where does contract.pdf stand?"}},
        run_explain},
+      {"summarise",
+       documents,
+       "[FILE...]",
+       0,
+       -1,
+       "a summary in which every sentence has been checked against the document",
+       "Reads the whole document, however long: passages are summarised in runs, and what holds is joined. "
+       "Each "
+       "sentence is aligned with the bytes that carry it; what has no support is dropped (or marked, with "
+       "--keep-unsupported). Beside it stands TextRank, a summary without a language model, which is also "
+       "the answer "
+       "when nothing of the model's holds. With -c the document is one of a collection. Several files, a "
+       "folder, "
+       "--column or --output make a batch: a line of JSON for each, and with --output a run that goes on "
+       "where the "
+       "last one ended.",
+       "the document has no text; of a batch, something failed",
+       {{"loam summarise report.pdf", "five sentences, with their places"},
+        {"loam summarise -c handbook leave.md --sentences 3", "a document of a collection"},
+        {"loam summarise --output summaries.jsonl reports/", "a folder; run it again to go on"},
+        {"loam summarise --column text --id key tickets.csv --output out.jsonl", "each row of a table"}},
+       run_summarise},
+      {"translate",
+       documents,
+       "[FILE...]",
+       0,
+       -1,
+       "a translation that keeps structure, numbers, placeholders and terms, or says where it did not",
+       "Goes sentence by sentence; Markdown's frame, code and front matter are not touched. After the model "
+       "has "
+       "written, code checks that numbers, `code`, addresses, {placeholders}, <tags/>, marks and glossary "
+       "terms came "
+       "through. What breaks one is tried again once and then keeps its source text, marked. What the words "
+       "mean is "
+       "not checked: the small default model cannot really translate, see bench/README.md.",
+       "there is no text; of a batch, something failed",
+       {{"loam translate --to fr guide.md", "into French, on standard output"},
+        {"loam translate --to de --glossary terms.csv guide.md", "with terms that must be used"},
+        {"loam translate --to fr --column text tickets.csv --output out.jsonl", "each row of a table"}},
+       run_translate},
+      {"extract",
+       documents,
+       "SCHEMA [FILE|TEXT...]",
+       1,
+       -1,
+       "fields out of a text by a JSON schema, each with the place where it stands",
+       "The model answers in JSON of the schema; each value is then looked for in the text, and what does "
+       "not "
+       "stand there is null. Beside it stands what patterns find without a model. Rows of CSV, Markdown and "
+       "HTML tables fill a list whose fields are named like the columns. Several files, a folder, --column "
+       "or "
+       "--output make a batch: a line of JSON for each, and with --output a run that goes on where the last "
+       "one ended.",
+       "no value has support; of a batch, something failed",
+       {{"loam extract invoice.schema.json invoice.pdf", "from a document"},
+        {"loam extract --baseline-only schema.json \"Total: 12.50 EUR\"", "by patterns, without a model"},
+        {"loam extract --column text --id key schema.json mails.csv --output out.jsonl",
+         "each row of a table"}},
+       run_extract},
+      {"code",
+       documents,
+       "TASK",
+       0,
+       1,
+       "a Python program that has passed your tests, or the test it fails",
+       "The model writes, the tests of --tests run in a sandbox without network and files, and with --repair "
+       "N "
+       "each failure is told to the model, at most N times. Without TASK, or with -, it is read from "
+       "standard "
+       "input. Nothing is run where a layer of the sandbox is missing; `loam doctor` says which.",
+       "a test failed",
+       {{"loam code \"Write a function add(a, b).\" --tests tests.py", "pass or fail"},
+        {"loam code \"Write a function add(a, b).\" --tests tests.py --repair 3",
+         "with three more attempts"}},
+       run_code},
       {"collections list",
        documents,
        "",
@@ -345,6 +421,138 @@ std::vector<Verb> table() {
        "",
        {{"loam bench engine", "tokens per second on this machine"}},
        run_bench_engine},
+
+      {"eval qa",
+       measuring,
+       "FILE",
+       1,
+       1,
+       "answers and citations against known ones, beside the extractive baseline",
+       "FILE holds JSON lines {\"id\",\"question\",\"answer\"|null,\"accept\":[...],\"source\",\"quote\"}; "
+       "null means that the "
+       "documents do not say. Scores: exact match and token F1 as SQuAD has them, whether the answer holds "
+       "an accepted "
+       "one, precision and recall of the citations, the share answered (coverage), the error among them, and "
+       "the area "
+       "under the risk-coverage curve. Model and baseline become runs of the ledger.",
+       "",
+       {{"loam eval qa questions.jsonl -c handbook", "how good are the answers?"},
+        {"loam eval qa questions.jsonl -c handbook --baseline-only --json", "the baseline, for a program"}},
+       run_eval_qa},
+      {"eval retrieval",
+       measuring,
+       "FOLDER",
+       1,
+       1,
+       "nDCG@10, recall and MRR of search by words, by meaning and by both",
+       "FOLDER is a data set in BEIR's layout: queries.jsonl, qrels/SPLIT.tsv, and with --ingest "
+       "corpus.jsonl, which "
+       "becomes a collection of its own (beir-NAME, or that of -c). Without --ingest the collection of -c is "
+       "searched; "
+       "its documents are the judged ones when their names, without folder and ending, are the judged ids.",
+       "",
+       {{"loam eval retrieval --ingest scifact/", "all three on a public data set"},
+        {"loam eval retrieval mine/ -c handbook", "on documents of yours"}},
+       run_eval_retrieval},
+      {"eval summarise",
+       measuring,
+       "FILE",
+       1,
+       1,
+       "ROUGE of summaries, beside TextRank and the opening sentences",
+       "FILE holds JSON lines {\"id\",\"input\",\"reference\"|\"references\":[...]}. Besides ROUGE: the "
+       "share of the "
+       "model's sentences that hold, and of the passages that were read.",
+       "",
+       {{"loam eval summarise papers.jsonl --sentences 1", "one-sentence summaries"}},
+       run_eval_summarise},
+      {"eval translate",
+       measuring,
+       "FILE",
+       1,
+       1,
+       "BLEU and chrF of translations, beside copying the source",
+       "FILE holds JSON lines {\"id\",\"input\",\"reference\"|\"references\":[...]}. Besides BLEU and chrF "
+       "(as sacreBLEU has "
+       "them): the share of segments that kept what must be kept, and the share that came back unchanged.",
+       "",
+       {{"loam eval translate --to fr sentences.jsonl --limit 100", "the first hundred, into French"}},
+       run_eval_translate},
+      {"eval bias",
+       measuring,
+       "",
+       0,
+       0,
+       "does the answer change when only the name changes?",
+       "Asks the same questions with names, titles and countries swapped and compares how likely the kind "
+       "and the "
+       "unkind answer are. Differences come with intervals that are clustered by question and p after Holm's "
+       "correction. The built-in questions are few and English: no difference found is no proof of fairness.",
+       "",
+       {{"loam eval bias", "with the built-in questions"},
+        {"loam eval bias --templates mine.json --answers", "with questions of yours, and written answers"}},
+       run_eval_bias},
+      {"eval code",
+       measuring,
+       "FILE",
+       1,
+       1,
+       "pass@k: how many problems a model solves, by their tests",
+       "FILE holds JSON lines {\"task_id\",\"text\",\"test_list\":[...]} as MBPP has them. Programs run in "
+       "the "
+       "sandbox. With --samples n, pass@k is the unbiased estimate from n programs (Chen et al., 2021).",
+       "",
+       {{"loam eval code problems.jsonl --limit 50", "greedy, the first fifty"},
+        {"loam eval code problems.jsonl --samples 10 --temperature 0.8", "pass@1, @5 and @10"}},
+       run_eval_code},
+      {"eval extract",
+       measuring,
+       "FILE",
+       1,
+       1,
+       "which fields are right: the model's, the same unchecked, and those of patterns",
+       "FILE holds JSON lines {\"id\",\"text\",\"reference\":{...},\"schema\":{...}}. F1, precision and "
+       "recall "
+       "of fields for each text, and the share of right values whose quote holds the reference.",
+       "",
+       {{"loam eval extract invoices.jsonl", "every contestant in the ledger"},
+        {"loam eval extract --schema s.json invoices.jsonl --baseline-only", "the patterns alone"}},
+       run_eval_extract},
+      {"eval loglikelihood",
+       measuring,
+       "FILE",
+       1,
+       1,
+       "multiple choice by how likely a model finds each choice",
+       "FILE holds JSON lines {\"id\",\"context\",\"choices\":[...],\"answer\":index}. No text is generated: "
+       "the "
+       "model reads the context once and each choice after it, and the likeliest is its answer. accuracy "
+       "takes the "
+       "log-likelihood, accuracy_norm the log-likelihood for each character of the choice; both as "
+       "lm-evaluation-harness has them (acc, acc_norm). Contexts are read as they are, without a chat "
+       "template. A "
+       "case that does not fit the context counts as wrong. Every case is kept in the ledger.",
+       "",
+       {{"loam eval loglikelihood piqa.jsonl", "accuracy with its interval"},
+        {"loam eval loglikelihood piqa.jsonl --limit 200 --json", "the first 200 cases, for a program"}},
+       run_eval_loglikelihood},
+      {"eval perplexity",
+       measuring,
+       "FILE",
+       1,
+       1,
+       "how well a model predicts a text",
+       "Nats per token, perplexity, and bits per byte, which also compares models that cut text into other "
+       "tokens. A "
+       "window slides over the text, and every token is predicted exactly once. A smaller stride gives each "
+       "token "
+       "more context and takes longer; with the stride as long as the window the figures are the rolling "
+       "ones of "
+       "lm-evaluation-harness.",
+       "",
+       {{"loam eval perplexity handbook.txt", "on a text of yours"},
+        {"loam eval perplexity handbook.txt --window 512 --stride 128", "a short window in small steps"}},
+       run_eval_perplexity},
 
       {"settings",
        program,
