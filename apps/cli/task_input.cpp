@@ -6,7 +6,6 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "cli/interrupt.h"
 
 namespace loam::cli {
 namespace fs = std::filesystem;
@@ -86,7 +85,8 @@ Result<std::vector<tasks::BatchItem>> batch_items(Context& context) {
 }
 
 Result<Outcome> run_batch(Context& context, const std::string& task, const Json& settings,
-                          const std::vector<tasks::BatchItem>& items, const BatchWork& work) {
+                          const std::vector<tasks::BatchItem>& items, const BatchWork& work,
+                          Interrupts& interrupts) {
   Terminal& terminal = context.terminal();
   std::unique_ptr<tasks::BatchFile> file;
   if (!context.options().output.empty()) {
@@ -96,7 +96,6 @@ Result<Outcome> run_batch(Context& context, const std::string& task, const Json&
     if (file->repaired())
       terminal.note("the last line of " + context.options().output + " was cut off; done again");
   }
-  Interrupts interrupts;
   const std::stop_token stop = interrupts.begin();
   const ProgressSink progress = terminal.progress();
   const std::string shape = dump_json(settings);

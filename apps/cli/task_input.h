@@ -9,6 +9,7 @@
 
 #include "base/json_fwd.h"
 #include "cli/context.h"
+#include "cli/interrupt.h"
 #include "tasks/batch.h"
 
 namespace loam::cli {
@@ -25,8 +26,10 @@ using BatchWork = std::function<Result<Json>(const tasks::BatchItem& item, std::
 
 /// Works through the items, one line of JSON each: into --output, where what is done (same id, input and
 /// settings) is passed over, else to standard output. A failed item gets a line with "error" and never stops
-/// the rest; Ctrl-C stops between lines. `settings` is what shapes a result besides its input.
+/// the rest; Ctrl-C stops between lines. `settings` is what shapes a result besides its input. `interrupts`
+/// is older than any thread of an engine.
 Result<Outcome> run_batch(Context& context, const std::string& task, const Json& settings,
-                          const std::vector<tasks::BatchItem>& items, const BatchWork& work);
+                          const std::vector<tasks::BatchItem>& items, const BatchWork& work,
+                          Interrupts& interrupts);
 
 }  // namespace loam::cli

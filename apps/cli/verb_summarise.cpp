@@ -169,7 +169,7 @@ Result<Summary> summarise_one(engine::Engine* engine, const Source& source,
   return tasks::summarise(engine, source.document, *passages, options, progress, std::move(stop));
 }
 
-Result<Outcome> summarise_batch(Context& context, engine::Engine* engine) {
+Result<Outcome> summarise_batch(Context& context, engine::Engine* engine, Interrupts& interrupts) {
   const tasks::SummariseOptions options = summarise_options(context.options());
   auto items = batch_items(context);
   if (!items) return items.error();
@@ -196,7 +196,7 @@ Result<Outcome> summarise_batch(Context& context, engine::Engine* engine) {
   };
   return run_batch(context, "summarise",
                    settings_json(context.options(), engine == nullptr ? "" : engine->model_name()), *items,
-                   work);
+                   work, interrupts);
 }
 
 }  // namespace
@@ -214,8 +214,7 @@ Result<Outcome> run_summarise(Context& context) {
     return Error{Kind::bad_request, "loam summarise", "the name of a document is missing",
                  "loam summarise -c " + options.collection + " SOURCE"};
   }
-  std::optional<Interrupts> interrupts;
-  if (!batch) interrupts.emplace();  // before any thread of the engine starts; a batch has its own
+  Interrupts interrupts;  // before any thread of the engine starts
   // The text first: whoever named a wrong file should not wait for a model.
   Source source;
   if (!batch) {
@@ -246,12 +245,12 @@ Result<Outcome> run_summarise(Context& context) {
     }
     engine = std::move(*opened);
   }
-  if (batch) return summarise_batch(context, engine.get());
+  if (batch) return summarise_batch(context, engine.get(), interrupts);
 
   for (const std::string& note : source.document.notes) terminal.note(printable(note));
   auto summary = summarise_one(engine.get(), source, summarise_options(options), terminal.progress(),
-                               interrupts->begin());
-  interrupts->end();
+                               interrupts.begin());
+  interrupts.end();
   terminal.wipe_progress();
   if (!summary) return summary.error();
   const Json document = tasks::to_json(*summary, source.document.source);

@@ -121,8 +121,7 @@ Result<Outcome> run_translate(Context& context) {
   auto translate = translate_options(options);
   if (!translate) return translate.error();
   const bool batch = is_batch(context);
-  std::optional<Interrupts> interrupts;
-  if (!batch) interrupts.emplace();
+  Interrupts interrupts;  // before any thread of the engine starts
   std::unique_ptr<reader::Reader> reader;
   Text text;
   std::string name = "standard input";
@@ -172,13 +171,14 @@ Result<Outcome> run_translate(Context& context) {
       return tasks::to_json(*translation, mine, item.id);
     };
     return run_batch(context, "translate",
-                     settings_json(*translate, engine == nullptr ? "" : engine->model_name()), *items, work);
+                     settings_json(*translate, engine == nullptr ? "" : engine->model_name()), *items, work,
+                     interrupts);
   }
 
   translate->form = text.form;
   auto translation =
-      tasks::translate(engine.get(), text.text, *translate, terminal.progress(), interrupts->begin());
-  interrupts->end();
+      tasks::translate(engine.get(), text.text, *translate, terminal.progress(), interrupts.begin());
+  interrupts.end();
   terminal.wipe_progress();
   if (!translation) return translation.error();
   const Json document = tasks::to_json(*translation, *translate, name);
