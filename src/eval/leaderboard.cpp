@@ -317,19 +317,15 @@ std::string html_of(const Leaderboard& board) {
   HtmlTable table;
   table.caption = fmt::format("The latest run of each contestant by {}, best first", board.metric);
   const auto right = CellAlign::right;
-  table.columns = {{"contestant"},
-                   {board.metric, right},
-                   {"95% interval", right},
-                   {"n", right},
-                   {"behind the best", right},
-                   {"p", right},
-                   {"could be seen", right},
-                   {"time", right},
-                   {"CPU", right},
-                   {"tokens", right},
-                   {"energy", right},
-                   {"memory", right},
-                   {"run", right}};
+  table.columns = {{"contestant"},    {board.metric, right}, {"95% interval", right},  {"n", right},
+                   {"behind", right}, {"p", right},          {"could be seen", right}, {"run", right}};
+  HtmlTable costs;
+  costs.caption = "Whole runs; energy is that of the machine's processors while the run lasted";
+  costs.columns = {{"contestant"},    {"time", right},   {"processor time", right},
+                   {"tokens", right}, {"energy", right}, {"memory", right}};
+  const auto known_time = [](double seconds) {
+    return seconds > 0 ? seconds_text(seconds) : std::string("-");
+  };
   for (const BoardRow& row : board.rows) {
     const Cost& cost = row.run.cost;
     const std::string behind = row.is_best  ? "best"
@@ -338,11 +334,11 @@ std::string html_of(const Leaderboard& board) {
     table.rows.push_back({contestant(row.run), value_of(row.estimate.value), interval_of(row.estimate),
                           std::to_string(row.estimate.n), behind, row.behind ? p_text(row.p) : "-",
                           row.behind ? value_of(row.behind->minimum_detectable) : "-",
-                          seconds_text(cost.seconds), seconds_text(cost.cpu_seconds),
-                          std::to_string(cost.tokens),
-                          cost.joules ? fmt::format("{:.0f} J", *cost.joules) : "-",
-                          cost.peak_mb ? fmt::format("{:.0f} MB", *cost.peak_mb) : "-",
                           std::to_string(number_of(row.run.id))});
+    costs.rows.push_back({contestant(row.run), known_time(cost.seconds), known_time(cost.cpu_seconds),
+                          cost.tokens > 0 ? std::to_string(cost.tokens) : "-",
+                          cost.joules ? fmt::format("{:.0f} J", *cost.joules) : "-",
+                          cost.peak_mb ? fmt::format("{:.0f} MB", *cost.peak_mb) : "-"});
     if (row.is_best || (row.behind && row.not_worse)) table.strong_rows.push_back(table.rows.size() - 1);
   }
   page.heading("The board").table(table);
@@ -353,6 +349,8 @@ std::string html_of(const Leaderboard& board) {
                  board.level),
              "Could be seen: the smallest true difference to the best that these items show in 8 of 10 such "
              "experiments. A contestant that is \"not worse\" may be worse by less than that."});
+
+  page.heading("What it cost").table(costs);
 
   page.heading("Measured on");
   std::set<std::string> machines;
