@@ -26,6 +26,26 @@ TEST(parse, takes_short_options_joined_to_their_value_and_to_each_other) {
   EXPECT_EQ(line->given[1].second, "12");
 }
 
+TEST(parse, the_value_of_an_option_is_not_taken_for_the_second_word_of_a_verb) {
+  auto line = parse_line({"ledger", "--limit", "5", "--task", "show"});
+  ASSERT_TRUE(line) << line_of(line);
+  EXPECT_EQ(line->verb->name, "ledger list");
+  EXPECT_TRUE(line->arguments.empty());
+  line = parse_line({"ledger", "--task", "qa", "export", "--csv", "x"});
+  ASSERT_TRUE(line) << line_of(line);
+  EXPECT_EQ(line->verb->name, "ledger export");
+}
+
+TEST(parse, words_after_a_bare_verb_are_its_own_unless_another_verb_was_meant) {
+  auto line = parse_line({"ledger", "tickets", "logreg"});
+  ASSERT_TRUE(line) << line_of(line);
+  EXPECT_EQ(line->verb->name, "ledger list");
+  EXPECT_EQ(line->arguments, (std::vector<std::string>{"tickets", "logreg"}));
+  line = parse_line({"ledger", "improt", "x"});
+  ASSERT_FALSE(line);
+  EXPECT_NE(line.error().next_step.find("ledger import"), std::string::npos);
+}
+
 TEST(parse, ends_options_at_two_dashes) {
   auto line = parse_line({"ask", "--", "--what is this?"});
   ASSERT_TRUE(line) << line_of(line);
