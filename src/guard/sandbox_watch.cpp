@@ -51,7 +51,7 @@ std::optional<SandboxUse> look_into_sandbox(pid_t first) {
     add_children(processes[i], processes);
   }
   struct statvfs folder {};
-  if (::statvfs(("/proc/" + std::to_string(first) + "/root/box").c_str(), &folder) == 0) {
+  if (::statvfs(("/proc/" + std::to_string(first) + "/root" + "/box").c_str(), &folder) == 0) {
     use.files = static_cast<std::int64_t>(folder.f_files - folder.f_ffree);
   }
   return use;
