@@ -6,5 +6,5 @@ ingest -c mine notes.md
 run loam eval retrieval --ingest -c mine beir
 expect exit 2
 expect err contains would remove them
-search -c mine gardens
+run loam search -c mine gardens --json
 expect json /hits/length == 1
