@@ -1,6 +1,7 @@
 // bench_classify: do I need a language model to sort these texts? Accuracy on banking77 with 1 to 20 examples
 // a label and with all of them, the comparison that people see, how much may be decided alone, and how fast
-// it goes. Parts: --part=shots|full|compare|automation|speed (all by default), --llm-items=N, --threads=N,
+// it goes. Parts: --part=shots|strengths|full|compare|automation|speed (all by default), --llm-items=N,
+// --threads=N,
 // --rounds=N, and --only=NAMES for part full (methods, or "variations"). The
 // checks beside the figures: the automated share is right as often as it must be, on data that chose nothing;
 // the classifier's labels are those of the bare head.
@@ -142,6 +143,42 @@ Json few_shot(const OwnedExamples& train, const OwnedExamples& test) {
     }
     std::printf("\n");
     rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// Which regularisation suits eight shots: chosen on training items that were not drawn, told of the test
+/// file.
+Json few_shot_strengths(const OwnedExamples& train, const OwnedExamples& test) {
+  Json rows = Json::array();
+  std::printf("\n8 shots, 10 draws: regularisation of the head on embeddings\n%8s %28s %12s\n", "C",
+              "training items not drawn", "test file");
+  for (const double c : {0.25, 1.0, 4.0, 16.0, 64.0}) {
+    std::vector<double> rest_accuracy;
+    std::vector<double> test_accuracy;
+    for (std::uint64_t draw = 0; draw < 10; ++draw) {
+      const std::vector<std::size_t> drawn = shots_of(train, 8, 42 + draw);
+      std::vector<std::size_t> rest;
+      for (std::size_t i = 0; i < train.labels.size(); ++i) {
+        if (!std::binary_search(drawn.begin(), drawn.end(), i)) rest.push_back(i);
+      }
+      const OwnedExamples part = tasks::subset(train.view(), drawn);
+      const OwnedExamples others = tasks::subset(train.view(), rest);
+      MethodSettings settings;
+      settings.max_iterations = 100;
+      settings.c = c;
+      const FittedMethod fitted = must(FittedMethod::fit(Method::embeddings_logreg, settings, part.view()));
+      rest_accuracy.push_back(mean(correct_of(must(fitted.predict(others.texts, others.vectors)), others)));
+      test_accuracy.push_back(mean(correct_of(must(fitted.predict(test.texts, test.vectors)), test)));
+    }
+    std::printf("%8.2f %18.4f +- %.4f %6.4f +- %.4f\n", c, mean(rest_accuracy), deviation(rest_accuracy),
+                mean(test_accuracy), deviation(test_accuracy));
+    std::fflush(stdout);
+    rows.push_back({{"c", c},
+                    {"not_drawn", mean(rest_accuracy)},
+                    {"test", mean(test_accuracy)},
+                    {"test_deviation", deviation(test_accuracy)},
+                    {"draws", test_accuracy}});
   }
   return rows;
 }
@@ -508,6 +545,7 @@ int run(int argc, char** argv) {
               test.texts.size(), train_data.labels.size());
   Json result = {{"train_items", train.texts.size()}, {"test_items", test.texts.size()}};
   if (wanted("shots")) result["few_shot"] = few_shot(train, test);
+  if (wanted("strengths")) result["few_shot_strengths"] = few_shot_strengths(train, test);
   if (wanted("full")) result["full"] = full_data(train_data, train, test, other(others, "only", ""));
   if (wanted("speed")) result["speed"] = speed(train_data, train, test, *embedder, rounds);
   if (wanted("automation")) {
