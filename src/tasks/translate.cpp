@@ -12,6 +12,8 @@
 namespace loam::tasks {
 namespace {
 
+constexpr std::string_view kRequest = "Translate it";
+
 std::string on_one_line(std::string_view text) {
   std::string line;
   for (const char c : text) {
@@ -37,6 +39,9 @@ std::string cleaned(std::string_view draft, std::string_view source) {
     for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark))
       text.erase(at, mark.size());
   }
+  // Small models say the request again after their translation, or instead of one.
+  const std::size_t request = text.find(kRequest);
+  if (request != std::string::npos && source.find(kRequest) == std::string_view::npos) text.resize(request);
   text = on_one_line(text);
   if (is_quoted(text) && !is_quoted(source)) text = text.substr(1, text.size() - 2);
   const std::string lower = to_lower_utf8(std::string_view(text).substr(0, 40));
@@ -129,7 +134,7 @@ class Translator {
                guard::fence(term.target).text;
     }
     if (!terms.empty()) system += " Use these terms: " + terms + ".";
-    std::string ask = "Translate it" + between + ".";
+    std::string ask = std::string(kRequest) + between + ".";
     if (!broken.empty()) {
       ask += " Mind this:";
       for (const Violation& one : broken) ask += " " + one.kind + ": " + guard::fence(one.what).text + ".";

@@ -141,6 +141,13 @@ TEST(Translate, what_models_put_around_a_translation_is_taken_off) {
   EXPECT_EQ(translation->text, "\"Bonjour à tous.\"");
 }
 
+TEST(Translate, the_request_said_again_is_no_part_of_a_translation) {
+  TalkingEngine engine([](const std::string&) { return "Bonjour. Translate it into French."; });
+  const Result<Translation> translation = translate(&engine, "Hello.", into_french());
+  ASSERT_TRUE(translation.ok());
+  EXPECT_EQ(translation->text, "Bonjour.");
+}
+
 TEST(Translate, a_segment_beyond_the_context_keeps_its_source_and_says_so) {
   std::string text;
   for (int i = 0; i < 400; ++i) text += "word ";
@@ -217,7 +224,7 @@ TEST(Verify, a_glossary_term_must_come_out_as_the_glossary_says) {
 TEST(Kept, hostile_text_costs_linear_time) {
   for (const char* part : {"](", "%(", "{", "<a", "`", "``", "http://x(", "a@", "1.", "&a", "{{"}) {
     std::string text;
-    while (text.size() < 300000) text += part;
+    while (text.size() < 100000) text += part;
     (void)kept_in(text);  // the test's time limit is the judge
     (void)verify(text, text, {}, TextForm::markdown);
   }
