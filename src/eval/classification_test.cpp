@@ -4,9 +4,9 @@
 
 #include <cmath>
 
+#include "base/json.h"
 #include "eval/resample.h"
 #include "eval/significance.h"
-#include "base/json.h"
 #include "eval/test_reference.h"
 
 namespace loam::eval {

@@ -9,8 +9,7 @@
 namespace loam::guard {
 
 struct SandboxUse {
-  std::int64_t memory_bytes =
-      0;  ///< anonymous and shared memory of all processes; files of /box not counted
+  std::int64_t memory_bytes = 0;  ///< anonymous and shared memory of all processes; files of /box not counted
   int processes = 0;
   std::int64_t files = 0;  ///< in /box; 0 where the kernel does not let us look
 };
