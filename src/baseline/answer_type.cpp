@@ -84,6 +84,11 @@ const Set& measure_words() {  // for "how long" of things that are no time
   return kWords;
 }
 
+bool names_price(const Word& word) {
+  static const Set kWords = {"price", "pric", "cost", "fee", "charg", "rent", "salary", "amount", "total"};
+  return one_of(word.stem, kWords);
+}
+
 bool is_month(const Word& word) {
   static const Set kMonths = {"january", "february", "march",     "april",   "may",      "june",
                               "july",    "august",   "september", "october", "november", "december"};
@@ -227,6 +232,7 @@ bool holds_answer_of(AnswerType type, std::string_view text, std::string_view qu
           text.find("£") != std::string_view::npos || text.find("¥") != std::string_view::npos;
       return (symbol && found(is_number)) ||
              found([](const Word& w) { return one_of(w.stem, money_words()); }) ||
+             (found(names_price) && found(is_number)) ||  // "Price: 3.20"
              (text.find('%') != std::string_view::npos && found(is_number));
     }
     case AnswerType::percent:

@@ -149,6 +149,8 @@ TEST(AnswerType, digits_alone_are_not_every_kind_of_answer) {
        {"at least once every six months", "Every day.", "three times a year", "It is done weekly."}) {
     EXPECT_TRUE(holds(AnswerType::frequency, text)) << text;
   }
+  EXPECT_TRUE(holds(AnswerType::money, "Article: Filter paper | Price: 3.20"));
+  EXPECT_FALSE(holds(AnswerType::money, "Gift subscriptions run for three, six or twelve months."));
   const std::string hot = "How hot does the spout get?";
   EXPECT_FALSE(holds_answer_of(AnswerType::number, "It rinses with 300 millilitres.", hot));
   EXPECT_TRUE(holds_answer_of(AnswerType::number, "It reaches 96 degrees.", hot));

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -80,7 +81,10 @@ struct Killed {
   std::vector<std::string> lines;  // reported before the end
 };
 
-Killed run_and_kill(const fs::path& store_file, const fs::path& files, std::chrono::microseconds after) {
+/// Waits for so many reported lines, then so long, then kills: a moment that the run itself sets, on any
+/// machine.
+Killed run_and_kill(const fs::path& store_file, const fs::path& files, std::size_t after_lines,
+                    std::chrono::microseconds after) {
   int channel[2] = {-1, -1};
   if (pipe(channel) != 0) return {};
   const pid_t child = fork();
@@ -89,10 +93,15 @@ Killed run_and_kill(const fs::path& store_file, const fs::path& files, std::chro
     _exit(run_ingest(store_file, files, channel[1]));
   }
   close(channel[1]);
-  std::this_thread::sleep_for(after);
-  kill(child, SIGKILL);
   std::string reported;
   char buffer[4096];
+  while (static_cast<std::size_t>(std::count(reported.begin(), reported.end(), '\n')) < after_lines) {
+    const ssize_t got = read(channel[0], buffer, 64);
+    if (got <= 0) break;
+    reported.append(buffer, static_cast<std::size_t>(got));
+  }
+  std::this_thread::sleep_for(after);
+  kill(child, SIGKILL);
   for (ssize_t got = 0; (got = read(channel[0], buffer, sizeof buffer)) > 0;)
     reported.append(buffer, static_cast<std::size_t>(got));
   close(channel[0]);
@@ -183,7 +192,7 @@ class CrashTest : public ::testing::Test {
 // proves P-ING-02
 TEST_F(CrashTest, killing_ingest_at_200_random_moments_loses_nothing_that_was_reported) {
   for (int i = 0; i < 40; ++i) write_file(files_ / ("file" + std::to_string(i) + ".txt"), text(i));
-  // How long a whole run takes decides how late a kill may come.
+  // How long a whole run takes decides how long after a line a kill may come.
   const fs::path trial = folder_ / "trial.db";
   const auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(run_ingest(trial, files_, -1), 0);
@@ -197,9 +206,12 @@ TEST_F(CrashTest, killing_ingest_at_200_random_moments_loses_nothing_that_was_re
       for (const char* tail : {"", "-wal", "-shm"}) fs::remove(store_file_.string() + tail);
     }
     change_files();
-    const auto after = std::chrono::microseconds(static_cast<std::int64_t>(random_()) %
-                                                 std::max<std::int64_t>(1000, whole.count()));
-    const Killed run = run_and_kill(store_file_, files_, after);
+    constexpr std::size_t kFiles = 40;
+    const std::size_t after_lines = random_() % kFiles;
+    const auto after = std::chrono::microseconds(
+        static_cast<std::int64_t>(random_()) %
+        std::max<std::int64_t>(200, whole.count() / static_cast<std::int64_t>(kFiles)));
+    const Killed run = run_and_kill(store_file_, files_, after_lines, after);
     if (run.completed) {
       ++completed;
       ASSERT_EQ(WEXITSTATUS(run.status), 0) << "round " << round;

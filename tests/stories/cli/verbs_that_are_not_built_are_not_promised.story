@@ -1,6 +1,6 @@
 run loam --help
 expect out lacks serve
-expect out lacks classify
+expect out lacks agent
 expect out lacks train
 run loam serve
 expect exit 2

@@ -9,7 +9,7 @@ expect json /metrics/nats_per_token/value > 0
 expect json /settings/window == 128
 expect json /settings/stride == 64
 expect json /text/tokens > 400
-expect json /stated contains 128
+expect json /stated contains "128"
 run loam eval perplexity text.txt --window 128 --stride 129
 expect exit 2
 expect err contains stride
