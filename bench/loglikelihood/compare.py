@@ -2,10 +2,13 @@
 """Loam beside lm-evaluation-harness, item by item: compare.py ITEMS HARNESS.json LOAM.json LOAM_ITEMS.jsonl...
 
 Each contestant of Loam is two files: what `loam eval loglikelihood --json` said, and `loam ledger export --jsonl`
-of its run. Prints one JSON document. Exit status 1 when a figure differs by more than one standard error.
+of its run. Prints one JSON document. Exit status 1 when an accuracy differs by more than one standard error, or the
+number of tokens at all.
 """
 import json
 import math
+import os
+import platform
 import sys
 
 
@@ -22,7 +25,9 @@ harness = json.load(open(sys.argv[2], encoding="utf-8"))
 theirs = {item["id"]: item for item in harness["items"]}
 choices = {item["id"]: item["choices"] for item in map(json.loads, open(sys.argv[1], encoding="utf-8"))}
 n = len(theirs)
-document = {"n": n, "harness": {key: harness[key] for key in ("versions", "threads", "seconds", "acc", "acc_norm")},
+document = {"name": "loglikelihood",
+            "machine": {"kernel": platform.release(), "cores": os.cpu_count(), "load_average_at_end": os.getloadavg()},
+            "n": n, "harness": {key: harness[key] for key in ("versions", "threads", "seconds", "acc", "acc_norm")},
             "standard_error": {name: standard_error([item[name] for item in theirs.values()])
                                for name in ("accuracy", "accuracy_norm")}, "loam": []}
 within = True
@@ -34,6 +39,7 @@ for said_file, items_file in zip(sys.argv[3::2], sys.argv[4::2]):
     row = {"name": said["name"], "settings": said["settings"], "models": said["models"],
            "seconds": said["seconds"], "tokens": said["tokens"],
            "tokens_of_harness": sum(item["tokens"] for item in theirs.values())}
+    within = within and row["tokens"] == row["tokens_of_harness"]
     differences, per_choice = [], []
     for key, item in mine.items():
         output = json.loads(item["output"])
