@@ -55,7 +55,7 @@ class FastFolder {
 };
 
 /// Ingests `files` into `store_file`; writes "verdict source" lines to `report_fd` after each commit.
-int run_ingest(const fs::path& store_file, const fs::path& files, int report_fd) {
+int run_ingest(const fs::path& store_file, const fs::path& files, int report_fd, int go_on_fd = -1) {
   auto store = Store::open(store_file);
   if (!store) return 3;
   index::testing::FakeEmbedder embedder;
@@ -70,6 +70,8 @@ int run_ingest(const fs::path& store_file, const fs::path& files, int report_fd)
         if (report_fd < 0) return;
         const std::string line = std::string(name_of(verdict.verdict)) + " " + verdict.file + "\n";
         (void)!write(report_fd, line.data(), line.size());
+        char go_on = 0;  // the parent says when: it cannot be overtaken
+        if (go_on_fd >= 0) (void)!read(go_on_fd, &go_on, 1);
       });
   if (!summary) return summary.error().kind == Kind::out_of_room ? 6 : 5;
   return summary->failed == 0 ? 0 : 7;
@@ -85,26 +87,30 @@ struct Killed {
 /// machine.
 Killed run_and_kill(const fs::path& store_file, const fs::path& files, std::size_t after_lines,
                     std::chrono::microseconds after) {
-  int channel[2] = {-1, -1};
-  if (pipe(channel) != 0) return {};
+  int channel[2] = {-1, -1}, go_on[2] = {-1, -1};
+  if (pipe(channel) != 0 || pipe(go_on) != 0) return {};
   const pid_t child = fork();
   if (child == 0) {
     close(channel[0]);
-    _exit(run_ingest(store_file, files, channel[1]));
+    close(go_on[1]);
+    _exit(run_ingest(store_file, files, channel[1], go_on[0]));
   }
   close(channel[1]);
+  close(go_on[0]);
   std::string reported;
   char buffer[4096];
   while (static_cast<std::size_t>(std::count(reported.begin(), reported.end(), '\n')) < after_lines) {
-    const ssize_t got = read(channel[0], buffer, 64);
+    const ssize_t got = read(channel[0], buffer, sizeof buffer);
     if (got <= 0) break;
     reported.append(buffer, static_cast<std::size_t>(got));
+    (void)!write(go_on[1], "+", 1);  // one line was written: the next waits for this
   }
   std::this_thread::sleep_for(after);
   kill(child, SIGKILL);
   for (ssize_t got = 0; (got = read(channel[0], buffer, sizeof buffer)) > 0;)
     reported.append(buffer, static_cast<std::size_t>(got));
   close(channel[0]);
+  close(go_on[1]);
   Killed result;
   waitpid(child, &result.status, 0);
   result.completed = WIFEXITED(result.status);
