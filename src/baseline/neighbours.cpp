@@ -29,18 +29,22 @@ struct Bm25Neighbours::State {
   TermTable table;
   std::vector<std::size_t> begin;  ///< postings of each term
   std::vector<Posting> postings;   ///< texts ascending within a term
-  std::vector<float> weights;      ///< of each posting: what one occurrence in a query adds
+  // What a query walks through, apart from what is only saved: half the memory to read.
+  std::vector<std::uint32_t> texts;  ///< of each posting
+  std::vector<float> weights;        ///< of each posting: what one occurrence in a query adds
   std::vector<float> prior;
 
   void finish() {
     double total = 0.0;
     for (const std::uint32_t length : lengths) total += length;
-    const auto texts = static_cast<double>(lengths.size());
-    const double average = std::max(1.0, total / texts);
+    const auto count_of_texts = static_cast<double>(lengths.size());
+    const double average = std::max(1.0, total / count_of_texts);
     weights.resize(postings.size());
+    texts.clear();
+    for (const Posting& posting : postings) texts.push_back(posting.text);
     for (std::size_t term = 0; term < table.size(); ++term) {
       const auto in = static_cast<double>(begin[term + 1] - begin[term]);
-      const double idf = std::log(1.0 + (texts - in + 0.5) / (in + 0.5));
+      const double idf = std::log(1.0 + (count_of_texts - in + 0.5) / (in + 0.5));
       for (std::size_t i = begin[term]; i < begin[term + 1]; ++i) {
         const double count = postings[i].count;
         const double length = lengths[postings[i].text];
@@ -68,7 +72,10 @@ struct Bm25Neighbours::State {
     }
     std::sort(terms.begin(), terms.end());  // sums in one order, however the words were ordered
     for (const std::uint32_t term : terms) {
-      for (std::size_t i = begin[term]; i < begin[term + 1]; ++i) scores[postings[i].text] += weights[i];
+      const std::uint32_t* text_of = texts.data();
+      const float* weight = weights.data();
+      float* score = scores.data();
+      for (std::size_t i = begin[term]; i < begin[term + 1]; ++i) score[text_of[i]] += weight[i];
     }
     const auto better = [](const Near& a, const Near& b) {
       return a.score > b.score || (a.score == b.score && a.text < b.text);
@@ -197,7 +204,8 @@ Bm25Neighbours Bm25Neighbours::with_neighbours(int neighbours) const {
 int Bm25Neighbours::classes() const { return state_->classes; }
 
 std::size_t Bm25Neighbours::bytes() const {
-  return state_->table.bytes() + state_->postings.size() * (sizeof(Posting) + sizeof(float)) +
+  return state_->table.bytes() +
+         state_->postings.size() * (sizeof(Posting) + sizeof(std::uint32_t) + sizeof(float)) +
          state_->labels.size() * (sizeof(int) + sizeof(std::uint32_t));
 }
 
