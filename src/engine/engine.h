@@ -31,7 +31,7 @@ struct Sampling {
   float top_p = 0.95F;
   float min_p = 0.05F;
   float repeat_penalty = 1.0F;
-  std::uint32_t seed = 0;  ///< same seed, same prompt, same machine, same tokens
+  std::uint32_t seed = 0;  ///< same seed, prompt, machine and number of threads give the same tokens
 };
 
 struct GenerateRequest {

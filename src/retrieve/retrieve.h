@@ -19,8 +19,7 @@ enum class Legs : std::uint8_t { both, lexical_only, dense_only };
 
 struct RetrieveOptions {
   Legs legs = Legs::both;
-  // Chosen on bench/runs/2026-11-22-amd-epyc-2c/retrieval-sweep-squad.json and part of
-  // SciFact; see docs/decisions/0011.
+  // Chosen on bench/runs/2026-11-22-amd-epyc-2c/retrieval-sweep.json; see docs/decisions/0011.
   int candidates = 300;          ///< taken from each leg before fusion
   float lexical_weight = 0.55F;  ///< of BM25, scaled to 0..1 (fusion.h)
   float dense_weight = 0.45F;    ///< of the cosine, scaled to 0..1
