@@ -36,6 +36,8 @@ constexpr Invariant kInvariants[] = {
     {"run that is not JSON", "SELECT id FROM runs WHERE NOT json_valid(config) OR NOT json_valid(result)"},
     {"run with item scores that are not JSON",
      "SELECT DISTINCT run FROM run_items WHERE NOT json_valid(scores)"},
+    {"adoption of settings without run", "SELECT id FROM adoptions WHERE run NOT IN (SELECT id FROM runs)"},
+    {"adopted settings that are not JSON", "SELECT id FROM adoptions WHERE NOT json_valid(settings)"},
 };
 
 constexpr std::size_t kMaxProblems = 100;

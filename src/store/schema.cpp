@@ -29,6 +29,12 @@ constexpr const char* kCreateRunItems =
     "item TEXT NOT NULL, cluster TEXT NOT NULL, scores TEXT NOT NULL, output TEXT NOT NULL, "
     "PRIMARY KEY(run, ordinal)) STRICT, WITHOUT ROWID";
 
+// The same for what came with version 3. A scope is no reference: it may be a collection or a data file.
+constexpr const char* kCreateAdoptions =
+    "CREATE TABLE adoptions(id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, at INTEGER NOT NULL, "
+    "settings TEXT NOT NULL, run INTEGER NOT NULL REFERENCES runs(id), undone_at INTEGER NOT NULL DEFAULT 0) "
+    "STRICT";
+
 // The text of each statement is part of the format: verify_schema() compares it with what the file holds.
 constexpr Object kObjects[] = {
     {"collections",
@@ -69,10 +75,11 @@ constexpr Object kObjects[] = {
      "config TEXT NOT NULL, result TEXT NOT NULL) STRICT"},
     {"runs_by_task", "CREATE INDEX runs_by_task ON runs(task)"},
     {"run_items", kCreateRunItems},
+    {"adoptions", kCreateAdoptions},
 };
 
 // Each change of kObjects adds a line here, and a frozen sample in tests/compat.
-constexpr Migration kMigrations[] = {{1, kCreateRunItems}};
+constexpr Migration kMigrations[] = {{1, kCreateRunItems}, {2, kCreateAdoptions}};
 
 /// The format number in a store file's header (bytes 60 to 63, big-endian); -1 when it cannot be read.
 std::int64_t version_in(const std::filesystem::path& file) {

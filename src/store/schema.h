@@ -11,7 +11,7 @@
 namespace loam::store {
 
 inline constexpr std::int64_t kApplicationId = 0x4C6F616D;  ///< "Loam", at byte 68 of the file
-inline constexpr std::int64_t kSchemaVersion = 2;           ///< PRAGMA user_version
+inline constexpr std::int64_t kSchemaVersion = 3;           ///< PRAGMA user_version
 
 /// Takes a file from version `from` to `from` + 1.
 struct Migration {

@@ -310,6 +310,20 @@ TEST_F(SchemaTest, the_frozen_store_of_format_2_opens_and_is_sound) {
   EXPECT_EQ((*items)[1].output, "ten euros");
 }
 
+TEST_F(SchemaTest, the_frozen_store_of_format_3_opens_and_is_sound) {
+  write_file(file_, frozen("store_v3.loam"));
+  EXPECT_EQ(version_of(file_), 3);
+  expect_the_sample(file_);
+  auto store = Store::open(file_);
+  ASSERT_TRUE(store);
+  const auto collection = (*store)->find_collection("handbook");
+  ASSERT_TRUE(collection && *collection);
+  const auto adopted = (*store)->adopted(scope_of((*collection)->id));
+  ASSERT_TRUE(adopted && *adopted);
+  EXPECT_EQ((*adopted)->settings, "{\"ask.passages\":\"6\"}");
+  EXPECT_EQ((*store)->adoptions("")->size(), 2U);
+}
+
 TEST_F(SchemaTest, an_old_store_opened_by_many_at_once_is_migrated_once_and_its_backup_is_the_old_one) {
   for (int round = 0; round < 10; ++round) {
     for (const auto& entry : std::filesystem::directory_iterator(folder_.path()))

@@ -147,6 +147,9 @@ Result<void> SqliteStore::remove_collection(CollectionId collection) {
         "DELETE FROM documents WHERE collection = ?1", "DELETE FROM collections WHERE id = ?1"}) {
     if (auto erased = database_->prepare(sql).with(collection).run(); !erased) return erased;
   }
+  const std::string scope = scope_of(collection);
+  auto forgotten = database_->prepare("DELETE FROM adoptions WHERE scope = ?1").with(scope).run();
+  if (!forgotten) return forgotten;
   if (auto dropped = drop_full_text(*database_, collection); !dropped) return dropped;
   return transaction.commit();
 }

@@ -1,5 +1,6 @@
 // The Store over SQLite. Its methods are grouped by file: sqlite_store.cpp (open, collections), documents.cpp
-// (what changes together), search.cpp (both legs), runs.cpp (the ledger), check.cpp (is it sound?).
+// (what changes together), search.cpp (both legs), runs.cpp (the ledger), adoptions.cpp
+// (settings found better), check.cpp (is it sound?).
 #pragma once
 
 #include "store/schema.h"
@@ -54,6 +55,12 @@ class SqliteStore : public Store {
   Result<std::vector<RunItem>> run_items(RunId run) override;
   Result<void> for_each_run(std::string_view task,
                             const std::function<bool(const LedgerRow&)>& visit) override;
+
+  Result<Adoption> adopt(std::string_view scope, std::string_view settings, RunId run,
+                         std::int64_t at) override;
+  Result<std::optional<Adoption>> adopted(std::string_view scope) override;
+  Result<std::vector<Adoption>> adoptions(std::string_view scope) override;
+  Result<std::optional<Adoption>> take_back(std::string_view scope, std::int64_t at) override;
 
   Result<std::vector<std::string>> check() override;
 

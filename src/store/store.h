@@ -79,6 +79,18 @@ struct RunItem {
   std::string output;   ///< what was said of it
 };
 
+/// Settings that were found better and are used from then on, until they are taken back.
+struct Adoption {
+  std::uint64_t id = 0;
+  std::string scope;     ///< what they are for: scope_of(collection), or "data /path/of/a.csv"
+  std::int64_t at = 0;   ///< Unix seconds
+  std::string settings;  ///< JSON object: configuration key to value, both text; earlier adoptions included
+  RunId run{};           ///< the row of the ledger that says why
+  std::int64_t undone_at = 0;  ///< 0: not taken back
+};
+/// "collection 3": by id, so that a new collection of an old name begins without the old one's settings.
+std::string scope_of(CollectionId collection);
+
 /// One open store file. One object per thread; several processes may share the file (WAL, one writer).
 /// Every writing call is one transaction: after it returns ok, the change survives kill -9 and loss of power
 /// (each commit is flushed before it is acknowledged); when it fails, nothing has changed. One exception,
@@ -169,6 +181,18 @@ class Store {
   /// not be written to from `visit`.
   virtual Result<void> for_each_run(std::string_view task,
                                     const std::function<bool(const LedgerRow&)>& visit) = 0;
+
+  // Adopted settings ---------------------------------------------------------------------------------
+  /// bad_request when the run is not in the ledger. `settings` replaces what was adopted before for the
+  /// scope.
+  virtual Result<Adoption> adopt(std::string_view scope, std::string_view settings, RunId run,
+                                 std::int64_t at) = 0;
+  /// The one in force: the newest that was not taken back.
+  virtual Result<std::optional<Adoption>> adopted(std::string_view scope) = 0;
+  /// All of them, newest first, those taken back included. An empty scope asks for every scope.
+  virtual Result<std::vector<Adoption>> adoptions(std::string_view scope) = 0;
+  /// Takes back the one in force, so that the one before it is in force again. Empty: there was none.
+  virtual Result<std::optional<Adoption>> take_back(std::string_view scope, std::int64_t at) = 0;
 
   // Upkeep -------------------------------------------------------------------------------------------
   /// SQLite's integrity_check plus ours: every passage has its full-text row, its vector and its document,

@@ -464,5 +464,50 @@ TEST_F(StoreTest, check_names_each_kind_of_broken_invariant) {
   EXPECT_THAT(problems(), ::testing::Contains(HasSubstr("full-text index of handbook")));
 }
 
+// Adopted settings -----------------------------------------------------------------------------------------
+
+// proves P-STORE-11
+TEST_F(StoreTest, what_was_adopted_counts_until_it_is_taken_back_and_then_what_was_before) {
+  const auto run = store_->add_run({RunId{}, 1, "improve", "{}", "{}"});
+  ASSERT_TRUE(run);
+  const std::string scope = scope_of(handbook_);
+  EXPECT_FALSE(*store_->adopted(scope));
+  ASSERT_TRUE(store_->adopt(scope, "{\"a\":\"1\"}", *run, 10));
+  ASSERT_TRUE(store_->adopt(scope, "{\"a\":\"2\"}", *run, 20));
+  ASSERT_TRUE(store_->adopt("data /x.csv", "{\"a\":\"9\"}", *run, 30));
+  open();
+  EXPECT_EQ((*store_->adopted(scope))->settings, "{\"a\":\"2\"}");
+  const auto taken = store_->take_back(scope, 40);
+  ASSERT_TRUE(taken && *taken);
+  EXPECT_EQ((*taken)->settings, "{\"a\":\"2\"}");
+  EXPECT_EQ((*store_->adopted(scope))->settings, "{\"a\":\"1\"}");
+  EXPECT_EQ((*store_->adopted(scope))->run, *run);
+  ASSERT_TRUE(*store_->take_back(scope, 50));
+  EXPECT_FALSE(*store_->adopted(scope));
+  EXPECT_FALSE(*store_->take_back(scope, 60));
+  const auto all = store_->adoptions(scope);
+  ASSERT_TRUE(all && all->size() == 2);
+  EXPECT_EQ(all->front().undone_at, 40);
+  EXPECT_EQ((*store_->adopted("data /x.csv"))->settings, "{\"a\":\"9\"}");
+  EXPECT_THAT(problems(), IsEmpty());
+}
+
+TEST_F(StoreTest, settings_are_adopted_only_with_a_run_that_says_why) {
+  const auto refused = store_->adopt(scope_of(handbook_), "{}", RunId{77}, 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, Kind::bad_request);
+  EXPECT_FALSE(*store_->adopted(scope_of(handbook_)));
+}
+
+TEST_F(StoreTest, a_removed_collection_takes_its_adopted_settings_along) {
+  const auto run = store_->add_run({RunId{}, 1, "improve", "{}", "{}"});
+  ASSERT_TRUE(store_->adopt(scope_of(handbook_), "{}", *run, 1));
+  ASSERT_TRUE(store_->remove_collection(handbook_));
+  EXPECT_THAT(*store_->adoptions(""), IsEmpty());
+  const auto again = store_->ensure_collection("handbook", "fake", "fingerprint", kDimensions);
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(*store_->adopted(scope_of(again->id)));
+}
+
 }  // namespace
 }  // namespace loam::store

@@ -26,5 +26,15 @@ int main(int argument_count, char** arguments) {
       (*store)
           ->add_run({loam::RunId{}, 1700000001, "qa", "{\"name\":\"extractive\"}", "{\"metrics\":{}}"}, items)
           .ok();
-  return written ? 0 : 2;
+  if (!written) return 2;
+  const auto runs = (*store)->runs("qa", 1);
+  if (!runs || runs->empty()) return 2;
+  const std::string scope = scope_of(collection->id);
+  const bool adopted =
+      (*store)->adopt(scope, "{\"ask.passages\":\"6\"}", runs->front().id, 1700000002).ok() &&
+      (*store)
+          ->adopt(scope, "{\"ask.passages\":\"6\",\"search.legs\":\"dense\"}", runs->front().id, 1700000003)
+          .ok() &&
+      (*store)->take_back(scope, 1700000004).ok();
+  return adopted ? 0 : 2;
 }
