@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "cli/logger.h"
 #include "cli/nearest.h"
+#include "tasks/improve.h"
 
 namespace loam::cli {
 namespace fs = std::filesystem;
@@ -146,6 +147,36 @@ Result<std::unique_ptr<engine::LocalEmbedder>> Context::open_embedder() {
   return engine::LocalEmbedder::open(*file, options, logger());
 }
 
+Result<void> Context::use_adopted(store::Store& store, const std::string& scope) {
+  auto adoption = store.adopted(scope);
+  if (!adoption) return adoption.error();
+  if (!*adoption) return done();
+  auto chosen = tasks::settings_of(**adoption);
+  if (!chosen) return chosen.error();
+  for (const auto& [key, value] : *chosen) {
+    const Setting* setting = find_setting_by_key(key);
+    if (setting == nullptr || config_lines.contains(key)) continue;
+    if (std::find(given_names.begin(), given_names.end(), setting->name) != given_names.end()) continue;
+    const std::string place = fmt::format("{}, adopted with ledger run {}", key, number_of((*adoption)->run));
+    if (auto ok = apply(*setting, value, place, options_); !ok) {
+      Error bad = ok.error();
+      bad.kind = Kind::bad_data;
+      bad.next_step = "loam improve --undo";
+      return bad;
+    }
+    adopted_[key] = value;
+  }
+  adopted_run_ = (*adoption)->run;
+  return done();
+}
+
+std::string Context::adopted_text() const {
+  if (adopted_.empty()) return "";
+  std::vector<std::string> words;
+  for (const auto& [key, value] : adopted_) words.push_back(key + " " + value);
+  return fmt::format("{} (loam improve, run {})", fmt::join(words, ", "), number_of(adopted_run_));
+}
+
 Result<OpenCollection> Context::open_collection() {
   OpenCollection open;
   auto store = open_store_to_read();
@@ -154,6 +185,7 @@ Result<OpenCollection> Context::open_collection() {
   auto collection = find_collection(*open.store, options_.collection);
   if (!collection) return collection.error();
   open.collection = std::move(*collection);
+  if (auto used = use_adopted(*open.store, store::scope_of(open.collection.id)); !used) return used.error();
   auto embedder = open_embedder();
   if (!embedder) return embedder.error();
   open.embedder = std::move(*embedder);
@@ -180,6 +212,8 @@ engine::LocalEngineOptions Context::engine_options() const {
 retrieve::RetrieveOptions Context::retrieve_options() const {
   retrieve::RetrieveOptions options;
   options.candidates = options_.candidates;
+  options.lexical_weight = static_cast<float>(options_.lexical_weight);
+  options.dense_weight = static_cast<float>(1 - options_.lexical_weight);
   options.legs = options_.legs == "bm25"    ? retrieve::Legs::lexical_only
                  : options_.legs == "dense" ? retrieve::Legs::dense_only
                                             : retrieve::Legs::both;

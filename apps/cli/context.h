@@ -62,7 +62,15 @@ class Context {
   Result<store::Collection> find_collection(store::Store& store, const std::string& name);
   /// `collection` (where given) says which embedder made its vectors; another one is refused by the store.
   Result<std::unique_ptr<engine::LocalEmbedder>> open_embedder();
-  /// The collection of -c, to be read. Starts the embedder's threads.
+  /// Puts what was adopted for a scope (`loam improve`) in the place of defaults: the command line and the
+  /// settings file go before it. bad_data for values that are none; keys of a newer version are passed over.
+  Result<void> use_adopted(store::Store& store, const std::string& scope);
+  /// What use_adopted() put in force: configuration key to value, and the ledger's row that says why.
+  const std::map<std::string, std::string>& adopted() const { return adopted_; }
+  RunId adopted_run() const { return adopted_run_; }
+  /// "passages 6, candidates 100 (loam improve, run 12)"; empty when nothing is in force.
+  std::string adopted_text() const;
+  /// The collection of -c with its adopted settings in force, to be read. Starts the embedder's threads.
   Result<OpenCollection> open_collection();
   Result<std::unique_ptr<engine::LocalEngine>> open_engine();
   Result<std::unique_ptr<reader::Reader>> open_reader();
@@ -79,6 +87,8 @@ class Context {
   std::vector<std::string> arguments_;
   Terminal& terminal_;
   std::unique_ptr<Logger> logger_;
+  std::map<std::string, std::string> adopted_;
+  RunId adopted_run_{};
 };
 
 /// The running program's own file.

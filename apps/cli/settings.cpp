@@ -8,6 +8,7 @@
 #include "answer/answer.h"
 #include "base/utf8.h"
 #include "cli/nearest.h"
+#include "retrieve/retrieve.h"
 
 namespace loam::cli {
 namespace {
@@ -25,14 +26,14 @@ const std::vector<std::string> kChatModel = {"generate",
 const std::vector<std::string> kEmbedder = {
     "ingest", "search", "ask", "explain", "classify compare", "classify fit", "classify predict"};
 /// What the tasks and their evaluation add to a verb that has a chat model (or an embedder).
-const std::vector<std::string> kTextTasks = {"summarise",      "translate",   "eval qa", "eval summarise",
-                                             "eval translate", "eval bias",   "code",    "extract",
-                                             "eval code",      "eval extract"};
+const std::vector<std::string> kTextTasks = {"summarise",      "translate", "eval qa",     "eval summarise",
+                                             "eval translate", "eval bias", "improve",     "code",
+                                             "extract",        "eval code", "eval extract"};
 const std::vector<std::string> kClassify = {"classify compare", "classify fit", "classify predict"};
 const std::vector<std::string> kClassifyData = {"classify compare", "classify fit"};
 const std::vector<std::string> kSampling = {"generate", "chat"};
 const std::vector<std::string> kWriting = {"code", "extract", "eval code", "eval extract"};
-const std::vector<std::string> kCollection = {"ingest", "search", "ask", "explain"};
+const std::vector<std::string> kCollection = {"ingest", "search", "ask", "explain", "improve", "settings"};
 
 std::vector<std::string> with(std::vector<std::string> verbs, const std::vector<std::string>& more) {
   verbs.insert(verbs.end(), more.begin(), more.end());
@@ -140,11 +141,14 @@ std::vector<Setting> table() {
              {"search", "ask", "explain", "eval qa"}, {"both", "bm25", "dense"}),
       number("candidates", 0, "passages taken from each search before fusing", &Options::candidates, 1, 10000,
              "search.candidates", {"search", "ask", "explain", "eval qa", "eval retrieval"}),
+      decimal("lexical-weight", "weight of the search by words in the fusion; by meaning has the rest",
+              &Options::lexical_weight, 0.0, 1.0, "search.lexical_weight",
+              {"search", "ask", "explain", "eval qa", "eval retrieval"}),
       // How it is answered
       flag("baseline-only", 0, "the method without a language model alone", &Options::baseline_only,
            "ask.baseline_only",
            {"ask", "summarise", "translate", "eval qa", "eval summarise", "eval translate", "extract",
-            "eval extract"}),
+            "eval extract", "improve"}),
       decimal("min-confidence", "abstain below this confidence", &Options::min_confidence, 0.0, 1.0,
               "ask.min_confidence", {"ask", "eval qa"}),
       flag("keep-unsupported", 0, "show sentences without support, marked, instead of dropping them",
@@ -159,6 +163,8 @@ std::vector<Setting> table() {
            &Options::show_text, "", {"ingest"}, "offer.pdf"),
       number("passage-tokens", 0, "size to which a passage grows, in the embedder's tokens",
              &Options::passage_tokens, 16, 4096, "ingest.passage_tokens", {"ingest", "eval retrieval"}),
+      number("overlap-sentences", 0, "sentences that a passage shares with the one before",
+             &Options::overlap_sentences, 0, 20, "ingest.overlap_sentences", {"ingest", "eval retrieval"}),
       flag("keep-missing", 0, "keep documents whose file is gone from the named folder",
            &Options::keep_missing, "ingest.keep_missing", {"ingest"}),
       flag("rehash", 0, "compare contents even where size and date are unchanged", &Options::rehash, "",
@@ -205,7 +211,7 @@ std::vector<Setting> table() {
            "language model: a name from `loam models list`, or a GGUF file", &Options::model, "engine.model",
            with(kChatModel, kTextTasks), "smollm2-135m-instruct"),
       text(ValueKind::text, "embedder", 0, "MODEL", "embedding model: a name or a GGUF file",
-           &Options::embedder, "engine.embedder", with(kEmbedder, {"eval qa", "eval retrieval"}),
+           &Options::embedder, "engine.embedder", with(kEmbedder, {"eval qa", "eval retrieval", "improve"}),
            "all-minilm-l6-v2"),
       number("threads", 't', "processor threads (0: one for each core)", &Options::threads, 0, 1024,
              "engine.threads",
@@ -233,6 +239,7 @@ std::vector<Setting> table() {
               "eval extract",
               "classify compare",
               "classify fit",
+              "improve",
               "classify predict"}),
       number("ctx", 0, "context in tokens, prompt and answer together (0: all the model has)",
              &Options::context, 0, 10000000, "engine.context",
@@ -300,7 +307,7 @@ std::vector<Setting> table() {
       flag("ingest", 0, "bring a collection in step with the data set's corpus first",
            &Options::ingest_corpus, "", {"eval retrieval"}),
       text(ValueKind::text, "split", 0, "NAME", "which judgements: the file qrels/NAME.tsv", &Options::split,
-           "", {"eval retrieval"}, "test"),
+           "", {"eval retrieval", "improve"}, "test"),
       text(file, "templates", 0, "FILE", "questions and names of your own, in JSON", &Options::templates, "",
            {"eval bias"}, "probe.json"),
       flag("answers", 0, "also write answers, and compare refusals and sentiment", &Options::answers, "",
@@ -315,14 +322,14 @@ std::vector<Setting> table() {
              1000000, "", {"eval perplexity"}),
       // Classify
       text(ValueKind::text, "text", 0, "COL", "the column, or JSON key, that holds the text",
-           &Options::text_column, "classify.text", kClassify, "message"),
+           &Options::text_column, "classify.text", with(kClassify, {"improve"}), "message"),
       text(ValueKind::text, "label", 0, "COL", "the column, or JSON key, that holds the label",
-           &Options::label_column, "classify.label", kClassifyData, "category"),
+           &Options::label_column, "classify.label", with(kClassifyData, {"improve"}), "category"),
       text(ValueKind::text, "group", 0, "COL",
            "items with the same value here (a customer) are never parted between learning and testing",
-           &Options::group_column, "", kClassifyData, "customer"),
+           &Options::group_column, "", with(kClassifyData, {"improve"}), "customer"),
       flag("merge-labels", 0, "labels that differ in case and white space alone become one",
-           &Options::merge_labels, "", kClassifyData),
+           &Options::merge_labels, "", with(kClassifyData, {"improve"})),
       text(file, "test", 0, "FILE", "test on this file in place of a fifth of the data", &Options::test_file,
            "", kClassifyData, "test.csv"),
       list("methods", "NAMES",
@@ -339,9 +346,38 @@ std::vector<Setting> table() {
       number("llm-items", 0, "at most N test items for each method that asks a language model",
              &Options::llm_items, 1, 1000000, "classify.llm_items", {"classify compare"}),
       number("seed", 0, "which items are drawn for which part", &Options::seed, 0, 2147483647, "",
-             kClassifyData),
+             with(kClassifyData, {"improve"})),
       choice("input-format", "FORMAT", "how the input is read (auto: by its name or first line)",
              &Options::input_format, "", {"classify predict"}, {"auto", "csv", "jsonl", "lines"}),
+      // Improve
+      text(file, "data", 0, "FILE", "what to improve on: questions, a BEIR folder, or labelled texts",
+           &Options::improve_data, "", {"improve"}, "questions.jsonl"),
+      text(ValueKind::text, "budget", 0, "TIME", "how long to search and confirm: 90s, 30m, 2h (else 30m)",
+           &Options::budget, "", {"improve"}, "30m"),
+      number("trials", 0, "at most N trials (without --budget: no limit in time)", &Options::trials, 1,
+             100000, "", {"improve"}),
+      flag("dry-run", 0, "search and report, and leave the held-out part alone", &Options::dry_run, "",
+           {"improve"}),
+      flag("again", 0, "look at a held-out part that was looked at before; the ledger says so",
+           &Options::again, "", {"improve"}),
+      flag("recut", 0, "let an adoption cut and embed the collection's documents anew", &Options::recut, "",
+           {"improve"}),
+      flag("fresh", 0, "begin anew where an interrupted search could be taken up", &Options::fresh, "",
+           {"improve"}),
+      flag("history", 0, "what was tried and adopted so far", &Options::history, "", {"improve"}),
+      flag("undo", 0, "take the last adoption back", &Options::undo, "", {"improve"}),
+      number("adopt", 0, "adopt the confirmed winner of ledger run N", &Options::adopt_run, 1, 1000000000, "",
+             {"improve"}),
+      list("keep", "KEY", "do not vary this setting, such as ask.passages (may be repeated)", &Options::keep,
+           {"improve"}, "ask.passages"),
+      list("prompt", "FILE", "a pre-prompt of yours to try (may be repeated)", &Options::prompt_files,
+           {"improve"}, "short.txt"),
+      text(file, "report", 0, "FILE", "write the gains over time as a page, or as a picture (.svg)",
+           &Options::report_file, "", {"improve"}, "gains.html"),
+      decimal("wrong-cost", "what a wrong answer costs, where a right one brings 1 and silence nothing",
+              &Options::wrong_cost, 0.0, 100.0, "improve.wrong_cost", {"improve"}),
+      decimal("held-out", "share of the data that is kept aside to confirm on", &Options::held_out, 0.1, 0.9,
+              "improve.held_out", {"improve"}),
       // Ledger and bench
       text(ValueKind::text, "task", 0, "TASK", "only runs of this task, such as ask", &Options::task, "",
            {"ledger list", "ledger export"}, "ask"),
@@ -354,7 +390,7 @@ std::vector<Setting> table() {
       text(folder, "mlflow", 0, "DIR", "write MLflow's folders", &Options::mlflow_folder, "",
            {"ledger export"}, "mlruns"),
       text(ValueKind::text, "metric", 0, "NAME", "which score to go by", &Options::metric, "",
-           {"compare", "leaderboard"}, "accuracy"),
+           {"compare", "leaderboard", "improve"}, "accuracy"),
       text(ValueKind::text, "data", 0, "NAME",
            "the data file, or the beginning of its hash (else that of the newest run)", &Options::board_data,
            "", {"leaderboard"}, "tickets.csv"),
@@ -405,6 +441,10 @@ std::string trimmed_number(double value) {
                                                               : fmt::format("{}", value);
 }
 }  // namespace
+
+double default_lexical_weight() {
+  return std::round(static_cast<double>(retrieve::RetrieveOptions{}.lexical_weight) * 1e4) / 1e4;
+}
 
 double fitted_min_confidence() {
   // Rounded, so that the default reads 0.3 and not the nearest float.

@@ -16,6 +16,8 @@ enum class When { automatic, always, never };
 
 /// The threshold that was fitted together with the confidence itself, as the room `answer` has it.
 double fitted_min_confidence();
+/// The weight of words in the fusion, as the room `retrieve` has it.
+double default_lexical_weight();
 
 /// Everything a person can set, with its default. Verbs turn these into the rooms' own option structs.
 struct Options {
@@ -64,6 +66,7 @@ struct Options {
   std::string collection = "default";
   std::string show_text;
   int passage_tokens = 160;
+  int overlap_sentences = 0;
   bool keep_missing = false;
   bool rehash = false;
   bool follow_symlinks = false;
@@ -77,6 +80,7 @@ struct Options {
   int passages = 4;
   std::string legs = "both";
   int candidates = 300;
+  double lexical_weight = default_lexical_weight();
   int answer_tokens = 64;
   double min_confidence = fitted_min_confidence();
   bool keep_unsupported = false;
@@ -117,6 +121,23 @@ struct Options {
   int draws = 1;
   int llm_items = 200;
   std::string input_format = "auto";
+
+  // improve
+  std::string improve_data;
+  std::string budget;  ///< "30m"; empty with --trials: no limit, else half an hour
+  int trials = 0;
+  bool dry_run = false;
+  bool again = false;
+  bool recut = false;
+  bool fresh = false;
+  bool history = false;
+  bool undo = false;
+  int adopt_run = 0;
+  std::vector<std::string> keep;
+  std::vector<std::string> prompt_files;
+  std::string report_file;
+  double wrong_cost = 1;
+  double held_out = 0.4;
 
   // code and extract
   std::string tests_file;

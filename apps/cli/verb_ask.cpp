@@ -184,18 +184,21 @@ void print_answer(Context& context, const Answer& answer, const std::vector<Hit>
 Result<std::uint64_t> write_ledger(Context& context, store::Store& store, const store::Collection& collection,
                                    const std::string& question, const Answer& answer) {
   const Options& o = context.options();
-  const Json config = {{"question", question},
-                       {"collection", collection.name},
-                       {"embedder", collection.embedder},
-                       {"embedder_fingerprint", collection.embedder_fingerprint},
-                       {"model", answer.model},
-                       {"pre_prompt", o.pre_prompt},
-                       {"passages", o.passages},
-                       {"candidates", o.candidates},
-                       {"legs", o.legs},
-                       {"answer_tokens", o.answer_tokens},
-                       {"min_confidence", o.min_confidence},
-                       {"version", LOAM_VERSION}};
+  const Json config = {
+      {"question", question},
+      {"collection", collection.name},
+      {"embedder", collection.embedder},
+      {"embedder_fingerprint", collection.embedder_fingerprint},
+      {"model", answer.model},
+      {"pre_prompt", o.pre_prompt},
+      {"passages", o.passages},
+      {"candidates", o.candidates},
+      {"legs", o.legs},
+      {"lexical_weight", o.lexical_weight},
+      {"answer_tokens", o.answer_tokens},
+      {"min_confidence", o.min_confidence},
+      {"adopted", context.adopted().empty() ? Json() : Json(number_of(context.adopted_run()))},
+      {"version", LOAM_VERSION}};
   const Json result = answer::to_json(answer);
   auto run =
       store.add_run({RunId{}, system_clock().unix_seconds(), "ask", dump_json(config), dump_json(result)});
@@ -216,6 +219,10 @@ Result<Outcome> run_ask(Context& context) {
   Interrupts interrupts;  // before any thread of the engine starts
   auto open = context.open_collection();
   if (!open) return open.error();
+  if (context.adopted().contains("ask.pre_prompt")) {
+    pre_prompt = prompt::load_pre_prompt(options.pre_prompt, context.home() / "prompts");
+    if (!pre_prompt) return pre_prompt.error();
+  }
   std::unique_ptr<engine::LocalEngine> engine;
   if (!options.baseline_only) {
     auto opened = context.open_engine();

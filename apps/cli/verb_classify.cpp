@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "cli/context.h"
 #include "cli/eval_common.h"
+#include "cli/improve_work.h"
 #include "cli/interrupt.h"
 #include "tasks/classify.h"
 
@@ -272,6 +273,18 @@ Result<Outcome> run_classify_fit(Context& context) {
   if (!request) return request.error();
   std::string reason;
   std::string name = options.method;
+  std::optional<tasks::MethodSettings> adopted_settings;
+  const auto& typed = context.given_names;
+  if (name == "auto" && std::find(typed.begin(), typed.end(), "method") == typed.end()) {
+    auto adopted = adopted_for_data(context, context.arguments().front());
+    if (!adopted) return adopted.error();
+    if (*adopted) {
+      name = tasks::name_of((*adopted)->settings.method);
+      adopted_settings = (*adopted)->settings.settings;
+      reason = fmt::format("{} was adopted for this file by loam improve (ledger run {}).", name,
+                           number_of((*adopted)->run));
+    }
+  }
   std::unique_ptr<engine::LocalEmbedder> embedder;
   if (name == "auto") {
     // The comparison decides; a language model cannot be kept in a file.
@@ -302,6 +315,7 @@ Result<Outcome> run_classify_fit(Context& context) {
   fit.seed = static_cast<std::uint64_t>(options.seed);
   fit.threads = options.threads;
   fit.version = LOAM_VERSION;
+  fit.settings = adopted_settings;
   if (std::none_of(fit.targets.begin(), fit.targets.end(),
                    [&](double target) { return std::abs(target - options.target) < 1e-9; })) {
     fit.targets.push_back(options.target);

@@ -106,6 +106,17 @@ std::string found_model(Context& context, const std::string& wanted, engine::Mod
   missing.push_back({file.error().message, file.error().next_step, true});
   return "";
 }
+
+Json adopted_json(const std::vector<std::pair<std::string, store::Adoption>>& adopted) {
+  Json list = Json::array();
+  for (const auto& [name, adoption] : adopted) {
+    auto settings = parse_json(adoption.settings, "adopted settings");
+    list.push_back({{"collection", name},
+                    {"run", number_of(adoption.run)},
+                    {"settings", settings ? std::move(*settings) : Json()}});
+  }
+  return list;
+}
 }  // namespace
 
 Result<Outcome> run_doctor(Context& context) {
@@ -139,6 +150,7 @@ Result<Outcome> run_doctor(Context& context) {
   std::uint64_t documents = 0;
   std::uint64_t passages = 0;
   std::size_t collections = 0;
+  std::vector<std::pair<std::string, store::Adoption>> adopted;
   if (fs::exists(context.store_file(), ignored)) {
     auto store = context.open_store();
     if (!store) return store.error();
@@ -150,6 +162,9 @@ Result<Outcome> run_doctor(Context& context) {
         documents += counts->documents;
         passages += counts->passages;
       }
+      auto adoption = (*store)->adopted(store::scope_of(one.id));
+      if (!adoption) return adoption.error();
+      if (*adoption) adopted.emplace_back(one.name, **adoption);
     }
   }
   const bool can_ask =
@@ -163,31 +178,34 @@ Result<Outcome> run_doctor(Context& context) {
     for (const Missing& m : missing)
       gaps.push_back({{"what", m.what}, {"next_step", m.next_step}, {"needed", m.needed_to_ask}});
     const auto or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
-    terminal.json(
-        {{"version", LOAM_VERSION},
-         {"backend", LOAM_BACKEND},
-         {"machine",
-          {{"system", machine.system},
-           {"processor", machine.processor},
-           {"cores", machine.cores},
-           {"threads", machine.threads},
-           {"simd", machine.simd},
-           {"memory_bytes", machine.memory_total},
-           {"memory_available_bytes", machine.memory_available},
-           {"disk_free_bytes", machine.disk_free}}},
-         {"models", {{"chat", or_null(chat)}, {"embedder", or_null(embedder)}}},
-         {"formats", formats},
-         {"pdfium", or_null(pdfium.string())},
-         {"sandbox",
-          {{"seccomp", seccomp},
-           {"landlock", landlock},
-           {"bubblewrap", sandbox.bubblewrap},
-           {"user_namespaces", sandbox.user_namespaces},
-           {"programs", sandbox.missing.empty()}}},
-         {"home", context.home().string()},
-         {"store", {{"collections", collections}, {"documents", documents}, {"passages", passages}}},
-         {"missing", std::move(gaps)},
-         {"ready", can_ask}});
+    terminal.json({{"version", LOAM_VERSION},
+                   {"backend", LOAM_BACKEND},
+                   {"machine",
+                    {{"system", machine.system},
+                     {"processor", machine.processor},
+                     {"cores", machine.cores},
+                     {"threads", machine.threads},
+                     {"simd", machine.simd},
+                     {"memory_bytes", machine.memory_total},
+                     {"memory_available_bytes", machine.memory_available},
+                     {"disk_free_bytes", machine.disk_free}}},
+                   {"models", {{"chat", or_null(chat)}, {"embedder", or_null(embedder)}}},
+                   {"formats", formats},
+                   {"pdfium", or_null(pdfium.string())},
+                   {"sandbox",
+                    {{"seccomp", seccomp},
+                     {"landlock", landlock},
+                     {"bubblewrap", sandbox.bubblewrap},
+                     {"user_namespaces", sandbox.user_namespaces},
+                     {"programs", sandbox.missing.empty()}}},
+                   {"home", context.home().string()},
+                   {"store",
+                    {{"collections", collections},
+                     {"documents", documents},
+                     {"passages", passages},
+                     {"adopted", adopted_json(adopted)}}},
+                   {"missing", std::move(gaps)},
+                   {"ready", can_ask}});
     return can_ask ? Outcome::done : Outcome::empty;
   }
   const auto field = [&](std::string_view name, const std::string& text) {
@@ -217,6 +235,10 @@ Result<Outcome> run_doctor(Context& context) {
   field("store", collections == 0 ? "empty; loam ingest PATH fills it"
                                   : fmt::format("{}, {}, {}", plural(collections, "collection"),
                                                 plural(documents, "document"), plural(passages, "passage")));
+  for (const auto& [name, adoption] : adopted) {
+    field("improved", fmt::format("\"{}\" by ledger run {}; loam settings -c {} shows how", name,
+                                  number_of(adoption.run), name));
+  }
   field("home", context.home().string());
   terminal.line();
   head("Safety");

@@ -77,8 +77,11 @@ Result<OpenCollection> ingested(Context& context, const std::filesystem::path& f
                                                   open.embedder->fingerprint(), open.embedder->dimensions());
   if (!collection) return collection.error();
   open.collection = std::move(*collection);
+  if (auto used = context.use_adopted(*open.store, store::scope_of(open.collection.id)); !used)
+    return used.error();
   auto summary = tasks::ingest_corpus(*open.store, open.collection.id, *open.embedder, folder,
-                                      context.options().passage_tokens, context.terminal().progress(), stop);
+                                      context.options().passage_tokens, context.terminal().progress(), stop,
+                                      context.options().overlap_sentences);
   context.terminal().wipe_progress();
   if (!summary) return summary.error();
   context.terminal().note(fmt::format("collection \"{}\": {} documents, {} added, {} unchanged, {} removed",
@@ -106,6 +109,10 @@ Result<Outcome> run_eval_qa(Context& context) {
   Interrupts interrupts;
   auto open = context.open_collection();
   if (!open) return open.error();
+  if (context.adopted().contains("ask.pre_prompt")) {
+    pre_prompt = prompt::load_pre_prompt(options.pre_prompt, context.home() / "prompts");
+    if (!pre_prompt) return pre_prompt.error();
+  }
   std::unique_ptr<engine::LocalEngine> engine;
   if (!options.baseline_only) {
     auto opened = context.open_engine();
@@ -130,6 +137,8 @@ Result<Outcome> run_eval_qa(Context& context) {
                                  {"passages", options.passages},
                                  {"candidates", options.candidates},
                                  {"legs", options.legs},
+                                 {"lexical_weight", options.lexical_weight},
+                                 {"baseline_only", options.baseline_only},
                                  {"pre_prompt", options.pre_prompt},
                                  {"answer_tokens", options.answer_tokens},
                                  {"min_confidence", options.min_confidence}});
@@ -171,8 +180,10 @@ Result<Outcome> run_eval_retrieval(Context& context) {
         fmt::format("{} not in the collection; they count as not found",
                     plural(evaluation->judged_missing, "judged document is", "judged documents are")));
   hybrid_first(evaluation->contestants);
-  pass.settings = dump_json(Json{
-      {"collection", open->collection.name}, {"split", options.split}, {"candidates", options.candidates}});
+  pass.settings = dump_json(Json{{"collection", open->collection.name},
+                                 {"split", options.split},
+                                 {"candidates", options.candidates},
+                                 {"lexical_weight", options.lexical_weight}});
   pass.measured.run.split = options.split;
   auto models = models_in_use(context, false, true);
   if (!models) return models.error();

@@ -110,6 +110,7 @@ index::IngestOptions ingest_options(const Options& options, int embedder_max_tok
   index::IngestOptions out;
   out.cut.max_tokens = embedder_max_tokens;
   out.cut.target_tokens = std::min(options.passage_tokens, embedder_max_tokens);
+  out.cut.overlap_sentences = options.overlap_sentences;
   out.remove_missing = !options.keep_missing;
   out.trust_mtime = !options.rehash;
   out.follow_symlinks = options.follow_symlinks;
@@ -132,6 +133,7 @@ Result<Outcome> run_ingest(Context& context) {
   auto collection = (*store)->ensure_collection(context.options().collection, (*embedder)->model_name(),
                                                 (*embedder)->fingerprint(), (*embedder)->dimensions());
   if (!collection) return collection.error();
+  if (auto used = context.use_adopted(**store, store::scope_of(collection->id)); !used) return used.error();
   auto reader = context.open_reader();
   if (!reader) return reader.error();
 

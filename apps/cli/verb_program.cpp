@@ -90,6 +90,18 @@ Result<Outcome> run_settings(Context& context) {
     terminal.line(config_schema_json());
     return Outcome::done;
   }
+  std::error_code ignored;
+  std::string collection;
+  if (std::filesystem::exists(context.store_file(), ignored)) {
+    auto store = context.open_store();
+    if (!store) return store.error();
+    auto found = (*store)->find_collection(context.options().collection);
+    if (!found) return found.error();
+    if (*found) {
+      collection = (*found)->name;
+      if (auto used = context.use_adopted(**store, store::scope_of((*found)->id)); !used) return used.error();
+    }
+  }
   Table table({Table::Align::left, Table::Align::left, Table::Align::left, Table::Align::left});
   table.add({"KEY", "VALUE", "FROM", "MEANING"}, Style::bold);
   for (const Setting& s : settings()) {
@@ -98,11 +110,21 @@ Result<Outcome> run_settings(Context& context) {
     const bool from_file = line != context.config_lines.end();
     std::string value = s.get(context.options());
     if (value.empty()) value = "-";
-    table.add({s.key, value, from_file ? fmt::format("line {}", line->second) : "default", s.help},
-              from_file ? Style::green : Style::plain);
+    const bool adopted = context.adopted().contains(s.key);
+    const std::string from = from_file ? fmt::format("line {}", line->second)
+                             : adopted ? fmt::format("run {}", number_of(context.adopted_run()))
+                                       : "default";
+    table.add({s.key, value, from, s.help}, from_file || adopted ? Style::green : Style::plain);
   }
   terminal.out(table.text(terminal));
   terminal.line();
+  if (!context.adopted().empty()) {
+    terminal.line(
+        wrap(printable(fmt::format("What comes from run {} was adopted by loam improve for collection "
+                                   "\"{}\"; loam improve --undo -c {} takes it back.",
+                                   number_of(context.adopted_run()), collection, collection)),
+             terminal.width()));
+  }
   if (context.config_file.empty()) {
     terminal.line(wrap(fmt::format("No settings file. To make one: {}/config.toml, with lines such as",
                                    context.home().string()),

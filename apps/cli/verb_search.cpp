@@ -84,7 +84,8 @@ Result<Outcome> run_explain(Context& context) {
                    {"stages", std::move(stages)},
                    {"matched_terms", explanation->matched_terms},
                    {"missing_terms", explanation->missing_terms},
-                   {"best", explanation->best ? hit_json(*explanation->best) : Json()}});
+                   {"best", explanation->best ? hit_json(*explanation->best) : Json()},
+                   {"adopted", context.adopted()}});
     return shown ? Outcome::done : Outcome::empty;
   }
   terminal.line(wrap(printable(explanation->sentence), terminal.width()));
@@ -113,6 +114,11 @@ Result<Outcome> run_explain(Context& context) {
         Style::bold,
         "  Best passage: " + printable(place_of(explanation->source, explanation->best->passage.page))));
     terminal.line(passage_lines(printable(explanation->best->passage.text), terminal.width(), "  "));
+  }
+  if (!context.adopted().empty()) {
+    terminal.line();
+    terminal.line(terminal.paint(Style::dim, wrap("Adopted settings: " + printable(context.adopted_text()),
+                                                  terminal.width(), "  ", "  ")));
   }
   return shown ? Outcome::done : Outcome::empty;
 }

@@ -208,6 +208,27 @@ std::vector<Verb> table() {
        {{"loam leaderboard classify", "as a table"},
         {"loam leaderboard classify --html board.html", "with a chart, for others"}},
        run_leaderboard},
+      {"improve",
+       evaluation,
+       "TASK",
+       0,
+       1,
+       "find better settings for your data, confirm them once, adopt them only when that is shown",
+       "TASK is qa (questions with answers over a collection), retrieval (a BEIR folder) or classify "
+       "(labelled "
+       "texts). Most of the data serves to search among settings: many on a few items, the better third on "
+       "more. The winner is compared once with the present settings on the part kept aside, and adopted when "
+       "the difference is more than luck. From then on `loam ask`, `search` and `ingest` use it for that "
+       "collection, unless the command line or the settings file says otherwise. Every trial is in the "
+       "ledger; interrupted, the same command goes on from there.",
+       "nothing better was shown, or it was stopped before the end",
+       {{"loam improve qa --data questions.jsonl --budget 30m -c handbook", "better answers in half an hour"},
+        {"loam improve retrieval --data mine/ --trials 40 --dry-run",
+         "what could be better, without adopting"},
+        {"loam improve classify --data tickets.csv --budget 5m", "then: loam classify fit tickets.csv"},
+        {"loam improve --history --report gains.html", "what it brought so far"},
+        {"loam improve --undo -c handbook", "back to the settings before"}},
+       run_improve},
       {"ledger list",
        evaluation,
        "[WORD...]",

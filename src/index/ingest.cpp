@@ -42,15 +42,6 @@ namespace {
 /// this young is not trusted.
 constexpr std::int64_t kYoungSeconds = 2;
 
-/// Everything that shapes a document's passages and vectors. Another recipe means reading the file again.
-std::string recipe_of(const passage::CutOptions& cut, const engine::Embedder& embedder) {
-  return sha256_hex("reader " + std::to_string(reader::kReaderVersion) + "\ncutter " +
-                    std::to_string(passage::kCutterVersion) + "\ntarget " +
-                    std::to_string(cut.target_tokens) + "\nmax " + std::to_string(cut.max_tokens) +
-                    "\noverlap " + std::to_string(cut.overlap_sentences) + "\nembedder " +
-                    embedder.fingerprint());
-}
-
 /// Failures that concern one document; any other failure of the store ends the run.
 bool concerns_one_file(const Error& error) { return error.kind == Kind::bad_request; }
 
@@ -440,6 +431,14 @@ class Run {
 };
 
 }  // namespace
+
+std::string recipe_of(const passage::CutOptions& cut, const engine::Embedder& embedder) {
+  return sha256_hex("reader " + std::to_string(reader::kReaderVersion) + "\ncutter " +
+                    std::to_string(passage::kCutterVersion) + "\ntarget " +
+                    std::to_string(cut.target_tokens) + "\nmax " + std::to_string(cut.max_tokens) +
+                    "\noverlap " + std::to_string(cut.overlap_sentences) + "\nembedder " +
+                    embedder.fingerprint());
+}
 
 Result<IngestSummary> ingest(store::Store& store, CollectionId collection, reader::Reader& reader,
                              engine::Embedder& embedder, const std::vector<std::filesystem::path>& paths,

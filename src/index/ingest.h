@@ -46,6 +46,10 @@ struct IngestSummary {
   bool stopped = false;  ///< the stop token fired; everything reported so far is kept
 };
 
+/// Hash of everything that shapes a document's passages and vectors: what DocumentRow::recipe holds. Another
+/// recipe means reading the file again.
+std::string recipe_of(const passage::CutOptions& cut, const engine::Embedder& embedder);
+
 /// Called once per file, after its transaction has committed.
 using VerdictSink = std::function<void(const FileVerdict&)>;
 

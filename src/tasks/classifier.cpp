@@ -130,7 +130,9 @@ Result<Classifier> Classifier::fit(Method method, const eval::ClassificationData
   std::vector<std::size_t> train;
   std::vector<std::size_t> validate;
   for (std::size_t i = 0; i < fold.size(); ++i) (fold[i] == 0 ? validate : train).push_back(i);
-  if (!train.empty() && !validate.empty()) {
+  if (options.settings) {
+    state->settings = *options.settings;
+  } else if (!train.empty() && !validate.empty()) {
     const OwnedExamples train_part = subset(all.view(), train);
     const OwnedExamples validate_part = subset(all.view(), validate);
     auto chosen = choose_settings(method, train_part.view(), validate_part.view(), options.threads, nullptr,

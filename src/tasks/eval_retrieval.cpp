@@ -66,12 +66,13 @@ Document document_of(const CorpusLine& line) {
 
 class CorpusIngest {
  public:
-  CorpusIngest(store::Store& store, CollectionId collection, engine::Embedder& embedder, int passage_tokens)
+  CorpusIngest(store::Store& store, CollectionId collection, engine::Embedder& embedder, int passage_tokens,
+               int overlap_sentences)
       : store_(store), collection_(collection), embedder_(embedder) {
     cut_.target_tokens = passage_tokens;
     cut_.max_tokens = embedder.max_tokens();
-    recipe_ = sha256_hex("corpus " + std::to_string(passage::kCutterVersion) + " " +
-                         std::to_string(passage_tokens) + " " + embedder.fingerprint());
+    cut_.overlap_sentences = overlap_sentences;
+    recipe_ = corpus_recipe(passage_tokens, overlap_sentences, embedder);
   }
 
   Result<void> add(const CorpusLine& line, CorpusSummary& summary) {
@@ -170,6 +171,35 @@ std::vector<std::string> documents_of(const std::vector<Hit>& hits, const IdOfSo
   return ranked;
 }
 
+Result<eval::ItemResult> score_query(retrieve::Retriever& retriever, const Judged& judged,
+                                     const eval::RetrievalData::Query& query,
+                                     const retrieve::RetrieveOptions& options, bool& refused) {
+  eval::ItemResult item;
+  item.id = query.id;
+  std::vector<std::string> ranked;
+  Result<std::vector<Hit>> hits = retriever.find(query.text, kDepth, options);
+  if (hits) {
+    ranked = documents_of(*hits, judged.ids);
+  } else if (hits.error().kind == Kind::bad_request) {
+    refused = true;
+    item.output = hits.error().line();
+  } else {
+    return hits.error();
+  }
+  const eval::Judgements grades(query.judged.begin(), query.judged.end());
+  item.scores["ndcg@10"] = eval::ndcg_at_k(ranked, grades, 10);
+  item.scores["recall@10"] = eval::recall_at_k(ranked, grades, 10);
+  item.scores["recall@100"] = eval::recall_at_k(ranked, grades, 100);
+  item.scores["mrr"] = eval::reciprocal_rank(ranked, grades);
+  if (item.output.empty()) {  // the first ten, for people who look at differences
+    for (std::size_t i = 0; i < std::min<std::size_t>(10, ranked.size()); ++i) {
+      const std::string_view id = ranked[i];
+      item.output += (i == 0 ? "" : " ") + std::string(id.starts_with('\n') ? id.substr(1) : id);
+    }
+  }
+  return item;
+}
+
 eval::Metric mean_of(const std::vector<eval::ItemResult>& items, const std::string& name) {
   std::vector<double> values;
   for (const eval::ItemResult& item : items) values.push_back(item.scores.at(name));
@@ -178,16 +208,31 @@ eval::Metric mean_of(const std::vector<eval::ItemResult>& items, const std::stri
 
 }  // namespace
 
+std::string corpus_recipe(int passage_tokens, int overlap_sentences, const engine::Embedder& embedder) {
+  return sha256_hex("corpus " + std::to_string(passage::kCutterVersion) + " " +
+                    std::to_string(passage_tokens) + " " +
+                    (overlap_sentences == 0 ? "" : "overlap " + std::to_string(overlap_sentences) + " ") +
+                    embedder.fingerprint());
+}
+
+Document corpus_document(const store::DocumentRow& row, std::string text) {
+  const std::string frame = row.title.empty() ? "" : row.title + "\n\n";
+  CorpusLine line{row.source, row.title, ""};
+  if (text.size() > frame.size() && text.starts_with(frame)) line.text = text.substr(frame.size());
+  return document_of(line);
+}
+
 Result<CorpusSummary> ingest_corpus(store::Store& store, CollectionId collection, engine::Embedder& embedder,
                                     const std::filesystem::path& folder, int passage_tokens,
-                                    const ProgressSink& progress, std::stop_token stop) {
+                                    const ProgressSink& progress, std::stop_token stop,
+                                    int overlap_sentences) {
   const std::filesystem::path file = folder / "corpus.jsonl";
   std::ifstream in(file, std::ios::binary);
   if (!in) {
     return Error{Kind::unavailable, file.string(), "cannot be read",
                  "give a folder in BEIR's layout: corpus.jsonl, queries.jsonl, qrels/test.tsv"};
   }
-  CorpusIngest ingest(store, collection, embedder, passage_tokens);
+  CorpusIngest ingest(store, collection, embedder, passage_tokens, overlap_sentences);
   CorpusSummary summary;
   std::unordered_set<std::string> ids;
   std::string line;
@@ -241,29 +286,11 @@ Result<RetrievalEvaluation> evaluate_retrieval(retrieve::Retriever& retriever, s
       if (stop.stop_requested()) return stopped("evaluation", asked, 3 * data.queries.size());
       if (progress) progress({"searching", asked, 3 * data.queries.size()});
       ++asked;
-      eval::ItemResult item;
-      item.id = query.id;
-      std::vector<std::string> ranked;
-      Result<std::vector<Hit>> hits = retriever.find(query.text, kDepth, one);
-      if (hits) {
-        ranked = documents_of(*hits, judged->ids);
-      } else if (hits.error().kind == Kind::bad_request) {
-        refused.insert(query.id);
-        item.output = hits.error().line();
-      } else {
-        return hits.error();
-      }
-      const eval::Judgements grades(query.judged.begin(), query.judged.end());
-      item.scores["ndcg@10"] = eval::ndcg_at_k(ranked, grades, 10);
-      item.scores["recall@10"] = eval::recall_at_k(ranked, grades, 10);
-      item.scores["recall@100"] = eval::recall_at_k(ranked, grades, 100);
-      item.scores["mrr"] = eval::reciprocal_rank(ranked, grades);
-      if (item.output.empty()) {  // the first ten, for people who look at differences
-        for (std::size_t i = 0; i < std::min<std::size_t>(10, ranked.size()); ++i) {
-          const std::string_view id = ranked[i];
-          item.output += (i == 0 ? "" : " ") + std::string(id.starts_with('\n') ? id.substr(1) : id);
-        }
-      }
+      bool query_refused = false;
+      Result<eval::ItemResult> scored = score_query(retriever, *judged, query, one, query_refused);
+      if (!scored) return scored.error();
+      eval::ItemResult item = std::move(*scored);
+      if (query_refused) refused.insert(query.id);
       contestant.items.push_back(std::move(item));
     }
     for (const char* metric : {"ndcg@10", "recall@10", "recall@100", "mrr"})
@@ -272,6 +299,26 @@ Result<RetrievalEvaluation> evaluate_retrieval(retrieve::Retriever& retriever, s
   }
   evaluation.refused = refused.size();
   return evaluation;
+}
+
+Result<std::vector<eval::ItemResult>> rank_queries(retrieve::Retriever& retriever, store::Store& store,
+                                                   CollectionId collection, const eval::RetrievalData& data,
+                                                   std::span<const std::size_t> which,
+                                                   const retrieve::RetrieveOptions& options,
+                                                   const std::function<bool()>& time_is_up,
+                                                   const ProgressSink& progress, std::stop_token stop) {
+  Result<Judged> judged = match(store, collection, data);
+  if (!judged) return judged.error();
+  std::vector<eval::ItemResult> items;
+  for (const std::size_t query : which) {
+    if (stop.stop_requested() || (time_is_up && time_is_up())) break;
+    if (progress) progress({"searching", items.size(), which.size()});
+    bool refused = false;
+    Result<eval::ItemResult> item = score_query(retriever, *judged, data.queries[query], options, refused);
+    if (!item) return item.error();
+    items.push_back(std::move(*item));
+  }
+  return items;
 }
 
 }  // namespace loam::tasks

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -29,7 +31,13 @@ struct CorpusSummary {
 /// is no such line or an id that occurs twice.
 Result<CorpusSummary> ingest_corpus(store::Store& store, CollectionId collection, engine::Embedder& embedder,
                                     const std::filesystem::path& folder, int passage_tokens,
-                                    const ProgressSink& progress = {}, std::stop_token stop = {});
+                                    const ProgressSink& progress = {}, std::stop_token stop = {},
+                                    int overlap_sentences = 0);
+
+/// What DocumentRow::recipe holds of a document of a corpus.
+std::string corpus_recipe(int passage_tokens, int overlap_sentences, const engine::Embedder& embedder);
+/// The document of a corpus again, from its row and its kept text.
+Document corpus_document(const store::DocumentRow& row, std::string text);
 
 struct RetrievalContestant {
   std::string name;  ///< "bm25", "dense", "hybrid"
@@ -51,5 +59,15 @@ Result<RetrievalEvaluation> evaluate_retrieval(retrieve::Retriever& retriever, s
                                                CollectionId collection, const eval::RetrievalData& data,
                                                const retrieve::RetrieveOptions& options,
                                                const ProgressSink& progress = {}, std::stop_token stop = {});
+
+/// Scores of some of the queries for exactly these options: the same as evaluate_retrieval() gives them.
+/// Asked before each query, `time_is_up` (may be empty) ends it with the items it has; so does `stop`.
+Result<std::vector<eval::ItemResult>> rank_queries(retrieve::Retriever& retriever, store::Store& store,
+                                                   CollectionId collection, const eval::RetrievalData& data,
+                                                   std::span<const std::size_t> which,
+                                                   const retrieve::RetrieveOptions& options,
+                                                   const std::function<bool()>& time_is_up = {},
+                                                   const ProgressSink& progress = {},
+                                                   std::stop_token stop = {});
 
 }  // namespace loam::tasks
