@@ -22,15 +22,16 @@ const std::vector<std::string> kChatModel = {"generate",
                                              "bench engine",
                                              "eval loglikelihood",
                                              "eval perplexity",
-                                             "classify compare"};
+                                             "classify compare",
+                                             "advise"};
 const std::vector<std::string> kEmbedder = {
-    "ingest", "search", "ask", "explain", "classify compare", "classify fit", "classify predict"};
+    "ingest", "search", "ask", "explain", "classify compare", "classify fit", "classify predict", "advise"};
 /// What the tasks and their evaluation add to a verb that has a chat model (or an embedder).
 const std::vector<std::string> kTextTasks = {"summarise",      "translate", "eval qa",     "eval summarise",
                                              "eval translate", "eval bias", "improve",     "code",
                                              "extract",        "eval code", "eval extract"};
-const std::vector<std::string> kClassify = {"classify compare", "classify fit", "classify predict"};
-const std::vector<std::string> kClassifyData = {"classify compare", "classify fit"};
+const std::vector<std::string> kClassify = {"classify compare", "classify fit", "classify predict", "advise"};
+const std::vector<std::string> kClassifyData = {"classify compare", "classify fit", "advise"};
 const std::vector<std::string> kSampling = {"generate", "chat"};
 const std::vector<std::string> kWriting = {"code", "extract", "eval code", "eval extract"};
 const std::vector<std::string> kCollection = {"ingest", "search", "ask", "explain", "improve", "settings"};
@@ -127,7 +128,7 @@ std::vector<Setting> table() {
       // Which documents
       text(ValueKind::text, "collection", 'c', "NAME", "the collection of documents to use",
            &Options::collection, "ingest.collection",
-           with(kCollection, {"summarise", "eval qa", "eval retrieval"}), "handbook"),
+           with(kCollection, {"summarise", "eval qa", "eval retrieval", "advise"}), "handbook"),
       // What is shown
       number("hits", 'k', "hits to show", &Options::hits, 1, 1000, "search.hits", {"search"}),
       number("passages", 'k', "passages shown to the model", &Options::passages, 1, 50, "ask.passages",
@@ -275,9 +276,9 @@ std::vector<Setting> table() {
              64, 1000000, "summarise.chunk_tokens", {"summarise", "eval summarise"}),
       text(ValueKind::text, "to", 0, "LANG",
            "language to translate into: a code (fr, pt-BR) or its English name", &Options::to, "translate.to",
-           {"translate", "eval translate"}, "fr"),
+           {"translate", "eval translate", "advise"}, "fr"),
       text(ValueKind::text, "from", 0, "LANG", "language of the text (else the model has to tell)",
-           &Options::from, "translate.from", {"translate", "eval translate"}, "en"),
+           &Options::from, "translate.from", {"translate", "eval translate", "advise"}, "en"),
       text(file, "glossary", 0, "FILE", "CSV of terms and their translations, which must be kept",
            &Options::glossary, "translate.glossary", {"translate", "eval translate"}, "terms.csv"),
       flag("marks", 0, "mark what keeps its source text (--no-marks: do not)", &Options::marks,
@@ -300,7 +301,7 @@ std::vector<Setting> table() {
       number("max-tokens", 'n', "longest answer of the model, in tokens", &Options::written_tokens, 1,
              1000000, "", kWriting),
       text(file, "schema", 0, "FILE", "JSON schema for lines that bring none", &Options::schema, "",
-           {"eval extract"}, "schema.json"),
+           {"eval extract", "advise"}, "schema.json"),
       flag("keep-unsupported", 0, "leave values without support in the data; they stay marked",
            &Options::keep_unsupported, "", {"extract"}),
       // Evaluation
@@ -315,7 +316,7 @@ std::vector<Setting> table() {
       number("limit", 0, "cases to take from the file, from its beginning (0: all)", &Options::cases, 0,
              1000000000, "",
              {"eval loglikelihood", "eval qa", "eval retrieval", "eval summarise", "eval translate",
-              "eval code", "eval extract"}),
+              "eval code", "eval extract", "advise"}),
       number("window", 0, "tokens read at once: the longest context of a token", &Options::window, 1, 1000000,
              "", {"eval perplexity"}),
       number("stride", 0, "tokens scored with each further window (0: half the window)", &Options::stride, 0,
@@ -334,21 +335,48 @@ std::vector<Setting> table() {
            "", kClassifyData, "test.csv"),
       list("methods", "NAMES",
            "only these: majority, tfidf+logreg, bm25-knn, embeddings+logreg, llm-zero-shot, llm-few-shot",
-           &Options::methods, {"classify compare"}, "tfidf+logreg,embeddings+logreg"),
+           &Options::methods, {"classify compare", "advise"}, "tfidf+logreg,embeddings+logreg"),
       choice("method", "NAME", "which method to keep (auto: the one that the comparison recommends)",
              &Options::method, "", {"classify fit"},
              {"auto", "majority", "tfidf+logreg", "bm25-knn", "embeddings+logreg"}),
       decimal("target", "accuracy that what is decided alone must reach", &Options::target, 0.5, 0.9999,
               "classify.target", kClassify),
+      number("folds", 0, "cross-validation over N parts, for few items (0: one split)", &Options::folds, 0,
+             50, "", {"classify compare"}),
       number("shots", 0, "learn from N items of each label (0: from all)", &Options::shots, 0, 1000000, "",
              {"classify compare"}),
       number("draws", 0, "times to draw the shots", &Options::draws, 1, 1000, "", {"classify compare"}),
       number("llm-items", 0, "at most N test items for each method that asks a language model",
-             &Options::llm_items, 1, 1000000, "classify.llm_items", {"classify compare"}),
+             &Options::llm_items, 1, 1000000, "classify.llm_items", {"classify compare", "advise"}),
       number("seed", 0, "which items are drawn for which part", &Options::seed, 0, 2147483647, "",
              with(kClassifyData, {"improve"})),
       choice("input-format", "FORMAT", "how the input is read (auto: by its name or first line)",
              &Options::input_format, "", {"classify predict"}, {"auto", "csv", "jsonl", "lines"}),
+      // Advise
+      choice("task", "TASK", "what is to be done with the items (auto: what the file looks like)",
+             &Options::advise_task, "advise.task", {"advise"},
+             {"auto", "classify", "answer", "summarise", "translate", "extract", "code"}),
+      decimal("volume", "items a day", &Options::volume, 0.001, 1e9, "advise.volume", {"advise"}),
+      decimal("latency", "longest wait for one item, in milliseconds (0: any)", &Options::latency, 0, 1e9,
+              "advise.latency", {"advise"}),
+      choice("privacy", "REACH", "how far the texts may travel", &Options::privacy, "advise.privacy",
+             {"advise"}, {"this-machine", "own-network", "third-party"}),
+      decimal("error-cost", "what one wrong result costs that nobody notices (0: not known)",
+              &Options::error_cost, 0, 1e9, "advise.error_cost", {"advise"}),
+      decimal("check-cost", "what it costs when a person does one item (0: not known)", &Options::check_cost,
+              0, 1e9, "advise.check_cost", {"advise"}),
+      decimal("machine-cost", "what this machine costs a month, power included (0: not known)",
+              &Options::machine_cost, 0, 1e9, "advise.machine_cost", {"advise"}),
+      decimal("price-in", "what a million tokens cost that a hosted model reads", &Options::price_in, 0, 1e9,
+              "advise.price_in", {"advise"}),
+      decimal("price-out", "what a million tokens cost that a hosted model writes", &Options::price_out, 0,
+              1e9, "advise.price_out", {"advise"}),
+      text(ValueKind::text, "currency", 0, "NAME", "the money of all prices", &Options::currency,
+           "advise.currency", {"advise"}, "USD"),
+      text(file, "answers", 0, "FILE", "a file with an [advise] table that answers the questions",
+           &Options::answers_file, "", {"advise"}, "answers.toml"),
+      choice("questions", "WHEN", "ask what is not said (auto: when a person is at the keyboard)",
+             &Options::questions, "advise.questions", {"advise"}, {"auto", "always", "never"}),
       // Improve
       text(file, "data", 0, "FILE", "what to improve on: questions, a BEIR folder, or labelled texts",
            &Options::improve_data, "", {"improve"}, "questions.jsonl"),
@@ -397,7 +425,7 @@ std::vector<Setting> table() {
       text(ValueKind::text, "split", 0, "NAME", "the part of the data (else that of the newest run)",
            &Options::board_split, "", {"leaderboard"}, "test"),
       text(file, "html", 0, "FILE", "also write a page that stands alone, with chart and table",
-           &Options::html_file, "", {"leaderboard"}, "board.html"),
+           &Options::html_file, "", {"leaderboard", "advise"}, "board.html"),
       text(file, "svg", 0, "FILE", "also write the chart", &Options::svg_file, "", {"leaderboard"},
            "board.svg"),
       number("prompt-tokens", 0, "prompt length to measure", &Options::prompt_tokens, 1, 1000000, "",

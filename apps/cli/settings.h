@@ -117,10 +117,22 @@ struct Options {
   std::vector<std::string> methods;
   std::string method = "auto";
   double target = 0.95;
+  int folds = 0;
   int shots = 0;
   int draws = 1;
   int llm_items = 200;
   std::string input_format = "auto";
+
+  // advise
+  std::string advise_task = "auto";
+  double volume = 100;  ///< items a day
+  double latency = 0;   ///< milliseconds; 0: any
+  std::string privacy = "this-machine";
+  double error_cost = 0, check_cost = 0, machine_cost = 0;  ///< money; 0: not known
+  double price_in = 0, price_out = 0;                       ///< money for a million tokens
+  std::string currency = "EUR";
+  std::string answers_file;
+  std::string questions = "auto";
 
   // improve
   std::string improve_data;

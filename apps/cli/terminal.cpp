@@ -257,6 +257,13 @@ void Terminal::note(std::string_view text) {
   fmt::print(stderr, "{}\n", text);
 }
 
+void Terminal::ask(std::string_view text) {
+  wipe_progress();
+  std::fflush(stdout);
+  fmt::print(stderr, "{}", paint_error(Style::bold, text));
+  std::fflush(stderr);
+}
+
 void Terminal::error(std::string_view text) {
   wipe_progress();
   std::fflush(stdout);

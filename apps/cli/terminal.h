@@ -59,6 +59,8 @@ class Terminal {
 
   /// A remark for people, on standard error; not with --quiet.
   void note(std::string_view text);
+  /// A question to a person, on standard error, without a line end. Quiet or not.
+  void ask(std::string_view text);
   /// The one-line error.
   void error(std::string_view text);
 

@@ -272,6 +272,29 @@ std::vector<Verb> table() {
        {{"loam ledger import runs.jsonl", "then compare them"}},
        run_ledger_import},
 
+      {"advise",
+       data,
+       "DATA",
+       1,
+       1,
+       "do I need a language model for this? measured on your data, with what it costs",
+       "DATA is a sample with right answers: a CSV file of texts with a label each (columns are guessed, and "
+       "can "
+       "be named), questions to a collection, texts with summaries, translations, fields or tests. Asks, "
+       "where a "
+       "person is at the keyboard and as far as options and --answers leave it open, how many items come, "
+       "how "
+       "long one may take, where texts may go, and what mistakes and people cost. Runs what could do the "
+       "job, "
+       "from no model at all to the language model on this machine, tests the differences, and answers with "
+       "figures, the cost of a month, and what would change the answer. --html writes it as a page with "
+       "pictures. Every run is in the ledger.",
+       "nothing that was measured is worth starting with",
+       {{"loam advise tickets.csv", "asks a few questions, measures, answers"},
+        {"loam advise tickets.csv --volume 500 --error-cost 20 --check-cost 1.50 --html advice.html",
+         "nothing left to ask; a page with pictures"},
+        {"loam advise questions.jsonl -c handbook --questions never", "questions to a collection"}},
+       run_advise},
       {"classify compare",
        data,
        "DATA",

@@ -79,6 +79,7 @@ Result<Outcome> run_ledger_list(Context&);
 Result<Outcome> run_ledger_show(Context&);
 Result<Outcome> run_ledger_export(Context&);
 Result<Outcome> run_ledger_import(Context&);
+Result<Outcome> run_advise(Context&);
 Result<Outcome> run_compare(Context&);
 Result<Outcome> run_leaderboard(Context&);
 Result<Outcome> run_classify_compare(Context&);

@@ -70,6 +70,13 @@ struct Split {
 /// that was asked for would stay empty.
 Result<Split> split_items(const ClassificationData& data, double validate_share, double test_share,
                           std::uint64_t seed);
+/// Cross-validation: each item is in the test part of exactly one split, the next fold is its validation
+/// part, the others are learnt from; the same groups stay together. bad_request below 3 folds, bad_data when
+/// one would stay empty.
+Result<std::vector<Split>> split_folds(const ClassificationData& data, int folds, std::uint64_t seed);
+/// For each item 0 when it stands alone, else the number of the group (from 1) that must stay together: items
+/// of one cluster, or of one text but for case, punctuation and spaces.
+std::vector<std::size_t> group_numbers(const ClassificationData& data);
 /// Texts of `test` that also stand in `train`, after white space, case and punctuation are evened out, and
 /// groups that stand in both. Lines are those of `test`.
 std::vector<DataNote> leakage(const ClassificationData& train, const ClassificationData& test);

@@ -341,6 +341,39 @@ std::set<std::size_t> all_of(const Split& split) {
   return all;
 }
 
+TEST(Split, folds_test_each_item_once_and_keep_like_texts_together) {
+  ClassificationData data;
+  for (int i = 0; i < 60; ++i) {
+    LabelledText item;
+    item.text = i % 6 == 0 ? "Same text, " + std::to_string(i / 12) : "text " + std::to_string(i);
+    item.label = i % 2 == 0 ? "a" : "b";
+    data.items.push_back(std::move(item));
+  }
+  data.labels = {"a", "b"};
+  const auto folds = split_folds(data, 5, 3);
+  ASSERT_TRUE(folds.ok()) << folds.error().line();
+  ASSERT_EQ(folds->size(), 5U);
+  const std::vector<std::size_t> groups = group_numbers(data);
+  std::vector<int> tested(60, 0);
+  for (const Split& split : *folds) {
+    EXPECT_EQ(split.train.size() + split.validate.size() + split.test.size(), 60U);
+    std::set<std::size_t> held;
+    for (const std::size_t item : split.test) {
+      ++tested[item];
+      if (groups[item] != 0) held.insert(groups[item]);
+    }
+    for (const std::size_t item : split.train) EXPECT_FALSE(held.contains(groups[item])) << item;
+    for (const std::size_t item : split.validate) EXPECT_FALSE(held.contains(groups[item])) << item;
+  }
+  EXPECT_EQ(tested, std::vector<int>(60, 1));
+  EXPECT_NE(groups[0], 0U);
+  EXPECT_EQ(groups[0], groups[6]);  // "Same text, 0" twice
+  EXPECT_EQ(groups[1], 0U);
+  EXPECT_EQ(split_folds(data, 2, 3).error().kind, Kind::bad_request);
+  data.items.resize(3);
+  EXPECT_EQ(split_folds(data, 5, 3).error().kind, Kind::bad_data);
+}
+
 TEST(Split, gives_every_item_to_one_part_and_each_label_its_share) {  // proves P-EVAL-11
   const ClassificationData data = made(10, 77);
   const auto split = split_items(data, 0.2, 0.2, 1);

@@ -1,6 +1,5 @@
 // Dividing labelled texts so that what is learnt from and what is tested on share nothing.
 #include <algorithm>
-#include <array>
 #include <map>
 #include <numeric>
 #include <set>
@@ -15,8 +14,6 @@
 
 namespace loam::eval {
 namespace {
-
-constexpr std::size_t kParts = 3;  // train, validate, test
 
 /// Sets that grow together (Tarjan's union-find with path halving).
 class Groups {
@@ -56,13 +53,14 @@ std::vector<std::vector<std::size_t>> groups_of(const ClassificationData& data) 
 /// How many items of each label each part still lacks.
 class Wanted {
  public:
-  Wanted(const ClassificationData& data, const std::vector<std::size_t>& label_of,
-         const std::array<double, kParts>& shares)
-      : shares_(shares), by_label_(data.labels.size() + 1) {
+  Wanted(const ClassificationData& data, const std::vector<std::size_t>& label_of, std::vector<double> shares)
+      : shares_(std::move(shares)),
+        by_label_(data.labels.size() + 1, std::vector<double>(shares_.size())),
+        total_(shares_.size()) {
     for (const std::size_t label : label_of) {
-      for (std::size_t part = 0; part < kParts; ++part) {
-        by_label_[label][part] += shares[part];
-        total_[part] += shares[part];
+      for (std::size_t part = 0; part < shares_.size(); ++part) {
+        by_label_[label][part] += shares_[part];
+        total_[part] += shares_[part];
       }
     }
   }
@@ -71,7 +69,7 @@ class Wanted {
   std::size_t neediest(const std::map<std::size_t, std::size_t>& count_of_label) const {
     std::size_t best = 0;
     double best_need = 0;
-    for (std::size_t part = 0; part < kParts; ++part) {
+    for (std::size_t part = 0; part < shares_.size(); ++part) {
       if (shares_[part] <= 0) continue;
       double need = 0;
       for (const auto& [label, count] : count_of_label)
@@ -96,9 +94,9 @@ class Wanted {
 
  private:
   static constexpr double kTie = 1e-6;  // shares are summed, so that equal needs may differ by rounding
-  std::array<double, kParts> shares_;
-  std::vector<std::array<double, kParts>> by_label_;
-  std::array<double, kParts> total_{};
+  std::vector<double> shares_;
+  std::vector<std::vector<double>> by_label_;
+  std::vector<double> total_;
 };
 
 Result<void> check(const ClassificationData& data, double validate_share, double test_share) {
@@ -120,11 +118,9 @@ Result<void> check(const ClassificationData& data, double validate_share, double
   return done();
 }
 
-}  // namespace
-
-Result<Split> split_items(const ClassificationData& data, double validate_share, double test_share,
-                          std::uint64_t seed) {
-  if (Result<void> checked = check(data, validate_share, test_share); !checked) return checked.error();
+/// The groups dealt out to parts of these shares; parts ascend.
+std::vector<std::vector<std::size_t>> dealt(const ClassificationData& data, const std::vector<double>& shares,
+                                            std::uint64_t seed, std::size_t* group_count) {
   std::vector<std::size_t> label_of;
   for (const LabelledText& item : data.items) {
     const auto place = std::lower_bound(data.labels.begin(), data.labels.end(), item.label);
@@ -132,14 +128,15 @@ Result<Split> split_items(const ClassificationData& data, double validate_share,
     label_of.push_back(known ? static_cast<std::size_t>(place - data.labels.begin()) : data.labels.size());
   }
   std::vector<std::vector<std::size_t>> groups = groups_of(data);
+  if (group_count != nullptr) *group_count = groups.size();
   RandomStream random(seed, 0);
   for (std::size_t i = groups.size(); i > 1; --i) std::swap(groups[i - 1], groups[random.below(i)]);
   // Large groups first, while every part still has room for them.
   std::stable_sort(groups.begin(), groups.end(),
                    [](const auto& x, const auto& y) { return x.size() > y.size(); });
 
-  Wanted wanted(data, label_of, {1 - validate_share - test_share, validate_share, test_share});
-  std::array<std::vector<std::size_t>, kParts> parts;
+  Wanted wanted(data, label_of, shares);
+  std::vector<std::vector<std::size_t>> parts(shares.size());
   for (const std::vector<std::size_t>& group : groups) {
     std::map<std::size_t, std::size_t> count_of_label;
     for (const std::size_t item : group) ++count_of_label[label_of[item]];
@@ -148,13 +145,66 @@ Result<Split> split_items(const ClassificationData& data, double validate_share,
     parts[part].insert(parts[part].end(), group.begin(), group.end());
   }
   for (std::vector<std::size_t>& part : parts) std::sort(part.begin(), part.end());
+  return parts;
+}
+
+}  // namespace
+
+std::vector<std::size_t> group_numbers(const ClassificationData& data) {
+  std::vector<std::size_t> numbers(data.items.size(), 0);
+  std::size_t number = 0;
+  for (const std::vector<std::size_t>& group : groups_of(data)) {
+    if (group.size() < 2) continue;
+    ++number;
+    for (const std::size_t item : group) numbers[item] = number;
+  }
+  return numbers;
+}
+
+Result<std::vector<Split>> split_folds(const ClassificationData& data, int folds, std::uint64_t seed) {
+  if (Result<void> checked = check(data, 0, 0); !checked) return checked.error();
+  if (folds < 3) {
+    return Error{Kind::bad_request, data.version.file,
+                 std::to_string(folds) + " folds leave nothing to choose settings on", "5 are usual"};
+  }
+  const auto count = static_cast<std::size_t>(folds);
+  std::size_t group_count = 0;
+  const std::vector<std::vector<std::size_t>> parts =
+      dealt(data, std::vector<double>(count, 1.0 / folds), seed, &group_count);
+  for (const std::vector<std::size_t>& part : parts) {
+    if (!part.empty()) continue;
+    return Error{Kind::bad_data, data.version.file,
+                 "a fold stays empty: " + counted(data.items.size(), "item") + " in " +
+                     counted(group_count, "group") + " that must stay together are too few for " +
+                     std::to_string(folds) + " folds",
+                 "give a few more items"};
+  }
+  std::vector<Split> splits(count);
+  for (std::size_t fold = 0; fold < count; ++fold) {
+    for (std::size_t part = 0; part < count; ++part) {
+      std::vector<std::size_t>& into = part == fold                 ? splits[fold].test
+                                       : part == (fold + 1) % count ? splits[fold].validate
+                                                                    : splits[fold].train;
+      into.insert(into.end(), parts[part].begin(), parts[part].end());
+    }
+    std::sort(splits[fold].train.begin(), splits[fold].train.end());
+  }
+  return splits;
+}
+
+Result<Split> split_items(const ClassificationData& data, double validate_share, double test_share,
+                          std::uint64_t seed) {
+  if (Result<void> checked = check(data, validate_share, test_share); !checked) return checked.error();
+  std::size_t group_count = 0;
+  std::vector<std::vector<std::size_t>> parts =
+      dealt(data, {1 - validate_share - test_share, validate_share, test_share}, seed, &group_count);
   for (const auto& [part, share, name] :
        {std::tuple(1, validate_share, "validation"), std::tuple(2, test_share, "test")}) {
     if (share > 0 && parts[static_cast<std::size_t>(part)].empty()) {
       return Error{Kind::bad_data, data.version.file,
                    "the " + std::string(name) + " part stays empty: " + counted(data.items.size(), "item") +
                        " with " + counted(data.labels.size(), "label") + " in " +
-                       counted(groups.size(), "group") + " that must stay together are too few",
+                       counted(group_count, "group") + " that must stay together are too few",
                    "give each label a few more items, or larger shares"};
     }
   }

@@ -70,15 +70,6 @@ Json settings_json(Method method, const MethodSettings& settings) {
   return json;
 }
 
-std::vector<std::size_t> groups_of(const std::vector<eval::LabelledText>& items) {
-  std::map<std::string_view, std::size_t> number;
-  std::vector<std::size_t> group;
-  for (const eval::LabelledText& item : items) {
-    group.push_back(item.cluster.empty() ? 0 : number.emplace(item.cluster, number.size() + 1).first->second);
-  }
-  return group;
-}
-
 int label_index(const std::vector<std::string>& labels, const std::string& label) {
   const auto found = std::lower_bound(labels.begin(), labels.end(), label);
   return found != labels.end() && *found == label ? static_cast<int>(found - labels.begin()) : -1;
@@ -124,7 +115,7 @@ Result<Classifier> Classifier::fit(Method method, const eval::ClassificationData
     state->provenance.embedder = embedder->model_name();
     state->provenance.embedder_fingerprint = embedder->fingerprint();
   }
-  const std::vector<std::size_t> group = groups_of(data.items);
+  const std::vector<std::size_t> group = eval::group_numbers(data);
   // Settings: chosen on one part of the folds, which then also check.
   const std::vector<int> fold = folds_of(all.labels, group, std::max(options.folds, 2), options.seed);
   std::vector<std::size_t> train;

@@ -70,12 +70,28 @@ Result<Arena> arrange(const CompareRequest& request, std::vector<eval::DataNote>
   };
   add(data, "");
   add_notes(notes, data.notes, "");
-  auto split =
-      eval::split_items(data, request.validate_share, request.test ? 0.0 : request.test_share, request.seed);
-  if (!split) return split.error();
-  arena.train = std::move(split->train);
-  arena.validate = std::move(split->validate);
-  arena.test = std::move(split->test);
+  if (request.folds > 0 && (request.test || request.shots > 0)) {
+    return Error{
+        Kind::bad_request, "--folds",
+        request.test ? "with a test file there is nothing to fold" : "shots are drawn from one split",
+        "leave out one of the two"};
+  }
+  if (request.folds > 0) {
+    auto folds = eval::split_folds(data, request.folds, request.seed);
+    if (!folds) return folds.error();
+    arena.folds = *std::move(folds);
+    arena.train = arena.folds.front().train;
+    arena.validate = arena.folds.front().validate;
+    arena.test.resize(data.items.size());
+    std::iota(arena.test.begin(), arena.test.end(), std::size_t{0});
+  } else {
+    auto split = eval::split_items(data, request.validate_share, request.test ? 0.0 : request.test_share,
+                                   request.seed);
+    if (!split) return split.error();
+    arena.train = std::move(split->train);
+    arena.validate = std::move(split->validate);
+    arena.test = std::move(split->test);
+  }
   if (request.test) {
     const std::size_t first = arena.texts.size();
     add(*request.test, "");
@@ -201,7 +217,8 @@ MethodScore scored(Method method, Outcome outcome, const Arena& arena, const Com
   score.macro_f1 = eval::macro_f1_estimate(outcome.test, classes, bootstrap);
   score.calibration_error = eval::expected_calibration_error(outcome.test);
   for (const double target : request.targets) {
-    score.automation.push_back(eval::automate(outcome.validate, outcome.test, target, kConfidence));
+    score.automation.push_back(eval::automate(
+        outcome.validate, outcome.verify.empty() ? outcome.test : outcome.verify, target, kConfidence));
   }
   for (const eval::Prediction& one : outcome.test) {
     score.labels_said.push_back(one.said >= 0 ? arena.labels[static_cast<std::size_t>(one.said)] : "");
@@ -223,13 +240,14 @@ Result<void> to_ledger(MethodScore& score, const Arena& arena, const CompareRequ
   eval::Run run;
   run.task = "classify";
   run.name = score.name;
-  run.split = "test";
+  run.split = arena.folds.empty() ? "test" : "folds";
   run.data = request.test ? request.test->version : request.data.version;
   run.seed = request.seed;
   Json settings = {{"train", request.data.version.file},
                    {"train_sha256", request.data.version.sha256},
                    {"train_items", arena.draws.front().size()},
                    {"validate_items", arena.validate.size()},
+                   {"folds", arena.folds.size()},
                    {"shots", request.shots},
                    {"draws", arena.draws.size()}};
   if (auto own = parse_json(score.settings, "settings")) settings["method"] = *own;
@@ -282,8 +300,8 @@ Result<void> find_suspects(ClassifierComparison& comparison, const Arena& arena,
   } else {
     examples.vectors = {};
   }
-  auto probabilities = out_of_fold(method, settings, examples, groups_of(request.data.items), 5, request.seed,
-                                   request.threads, progress, stop);
+  auto probabilities = out_of_fold(method, settings, examples, eval::group_numbers(request.data), 5,
+                                   request.seed, request.threads, progress, stop);
   if (!probabilities) return probabilities.error();
   comparison.suspects = label_suspects(*probabilities, examples.labels, arena.labels);
   comparison.suspects_method = name_of(method);
@@ -385,10 +403,12 @@ Result<ClassifierComparison> compare_classifiers(const CompareRequest& request, 
     const eval::CostMeter meter;
     auto outcome = needs_language_model(method)
                        ? run_language_model(method, arena, request, tools, progress, stop)
-                       : run_fitted(method, arena, request, tools, progress, stop);
+                   : arena.folds.empty() ? run_fitted(method, arena, request, tools, progress, stop)
+                                         : run_in_folds(method, arena, request, tools, progress, stop);
     if (!outcome) {
       if (asked || stop.stop_requested()) return outcome.error();
-      score.note = "skipped: " + outcome.error().message;
+      score.note = "skipped: " + (outcome.error().place.empty() ? "" : outcome.error().place + ": ") +
+                   outcome.error().message;
       comparison.methods.push_back(std::move(score));
       continue;
     }

@@ -46,6 +46,10 @@ struct CompareRequest {
   eval::ClassificationData data;                 ///< all of it; or the training file ...
   std::optional<eval::ClassificationData> test;  ///< ... with a test file of its own
   double validate_share = 0.2, test_share = 0.2;
+  /// From 3 on: cross-validation, in which each item is tested once, by models that were fitted without it:
+  /// the intervals of few items become much narrower. Not with a test file or shots. Methods that ask a
+  /// language model are scored on the first fold. 0: one split.
+  int folds = 0;
   int shots = 0;  ///< training items per class; 0: all
   int draws = 1;  ///< random draws of the shots (MTEB uses 10)
   std::uint64_t seed = 1;

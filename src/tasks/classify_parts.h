@@ -13,8 +13,6 @@
 namespace loam::tasks {
 
 Json settings_json(Method method, const MethodSettings& settings);
-/// 0 for an item that stands alone, else the number of its cluster, from 1.
-std::vector<std::size_t> groups_of(const std::vector<eval::LabelledText>& items);
 /// Place of a label among sorted ones; -1 when it is not there.
 int label_index(const std::vector<std::string>& labels, const std::string& label);
 
@@ -26,7 +24,9 @@ struct Arena {
   std::vector<std::string> labels;
   std::vector<std::size_t> train, validate, test;
   std::vector<std::vector<std::size_t>>
-      draws;                   ///< training items of each draw; one with all when not few-shot
+      draws;  ///< training items of each draw; one with all when not few-shot
+  std::vector<eval::Split>
+      folds;  ///< cross-validation: `test` is every item; the parts above are the first fold's
   std::vector<float> vectors;  ///< of all texts; empty without an embedder
   std::size_t dimensions = 0;
   double embed_ms_per_item = 0;
@@ -38,6 +38,8 @@ struct Arena {
 /// What a method said of the validation part (to fit thresholds on) and of the test part.
 struct Outcome {
   std::vector<eval::Prediction> validate, test;
+  std::vector<eval::Prediction>
+      verify;  ///< of the test part, what had no part in `validate`; empty: all of it
   std::vector<std::size_t> test_index;  ///< into Arena::test
   std::vector<double> correct;          ///< per test prediction; mean over draws
   std::vector<std::vector<double>> correct_by_draw;
@@ -49,6 +51,11 @@ struct Outcome {
 
 Result<Outcome> run_fitted(Method method, const Arena& arena, const CompareRequest& request,
                            const CompareTools& tools, const ProgressSink& progress, std::stop_token stop);
+/// The same on every fold, joined: predictions of all items by models that had not seen them. The folds of
+/// the first half are also where thresholds are found (`validate`), those of the second where they are
+/// checked.
+Result<Outcome> run_in_folds(Method method, const Arena& arena, const CompareRequest& request,
+                             const CompareTools& tools, const ProgressSink& progress, std::stop_token stop);
 Result<Outcome> run_language_model(Method method, const Arena& arena, const CompareRequest& request,
                                    const CompareTools& tools, const ProgressSink& progress,
                                    std::stop_token stop);

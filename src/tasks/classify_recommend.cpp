@@ -269,6 +269,7 @@ Json to_json(const ClassifierComparison& comparison, const CompareRequest& reque
             {"validate", comparison.validate_items},
             {"test", comparison.test_items}}},
           {"labels", comparison.labels},
+          {"folds", request.folds},
           {"shots", request.shots},
           {"draws", request.shots > 0 ? request.draws : 1},
           {"seed", request.seed},

@@ -150,13 +150,52 @@ Result<Outcome> run_fitted(Method method, const Arena& arena, const CompareReque
   return outcome;
 }
 
+Result<Outcome> run_in_folds(Method method, const Arena& arena, const CompareRequest& request,
+                             const CompareTools& tools, const ProgressSink& progress, std::stop_token stop) {
+  Arena part = arena;
+  part.folds.clear();
+  Outcome whole;
+  whole.test.resize(arena.test.size());
+  whole.correct.assign(arena.test.size(), 0.0);
+  whole.test_index.resize(arena.test.size());
+  std::iota(whole.test_index.begin(), whole.test_index.end(), std::size_t{0});
+  for (std::size_t fold = 0; fold < arena.folds.size(); ++fold) {
+    part.train = arena.folds[fold].train;
+    part.validate = arena.folds[fold].validate;
+    part.test = arena.folds[fold].test;
+    part.draws = {part.train};
+    auto outcome = run_fitted(method, part, request, tools, progress, stop);
+    if (!outcome) return outcome.error();
+    std::vector<eval::Prediction>& into = fold < arena.folds.size() / 2 ? whole.validate : whole.verify;
+    for (std::size_t i = 0; i < outcome->test.size(); ++i) {
+      const std::size_t item = part.test[outcome->test_index[i]];  // arena.test is every item, in order
+      whole.test[item] = outcome->test[i];
+      whole.correct[item] = outcome->correct[i];
+      into.push_back(outcome->test[i]);
+    }
+    const auto share = 1.0 / static_cast<double>(arena.folds.size());
+    whole.ms_per_item += share * outcome->ms_per_item;
+    whole.fit_seconds += share * outcome->fit_seconds;
+    whole.memory_mb = std::max(whole.memory_mb, outcome->memory_mb);
+    if (fold == 0) whole.settings = outcome->settings;
+  }
+  whole.correct_by_draw.push_back(whole.correct);
+  return whole;
+}
+
 Result<Outcome> run_language_model(Method method, const Arena& arena, const CompareRequest& request,
                                    const CompareTools& tools, const ProgressSink& progress,
                                    std::stop_token stop) {
   engine::Engine& engine = *tools.language_model;
   const auto most = static_cast<std::size_t>(std::max(request.llm_items, 1));
   Outcome outcome;
-  outcome.test_index = draw_some(arena.test.size(), most, request.seed + 17);
+  if (arena.folds.empty()) {
+    outcome.test_index = draw_some(arena.test.size(), most, request.seed + 17);
+  } else {  // what it is shown as examples comes from the first fold, and so must not be tested on
+    const std::vector<std::size_t>& fold = arena.folds.front().test;
+    for (const std::size_t at : draw_some(fold.size(), most, request.seed + 17))
+      outcome.test_index.push_back(fold[at]);
+  }
   std::vector<std::size_t> items;  // of the arena: validation first, then test
   for (const std::size_t at : draw_some(arena.validate.size(), most, request.seed + 18)) {
     items.push_back(arena.validate[at]);

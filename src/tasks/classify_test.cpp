@@ -156,6 +156,35 @@ TEST(Compare, the_same_seed_gives_the_same_figures) {
   EXPECT_EQ(one.test_ids, two.test_ids);
 }
 
+// proves P-CLASS-09
+TEST(Compare, in_folds_every_item_is_tested_once_by_models_that_had_not_seen_it) {
+  CompareRequest request;
+  request.data = tickets(200, 0.1, 1, "customer");
+  request.methods = {"majority", "tfidf+logreg"};
+  request.find_suspects = false;
+  request.folds = 5;
+  const ClassifierComparison compared = must_compare(request);
+  EXPECT_EQ(compared.test_items, request.data.items.size());
+  const MethodScore& words = score_of(compared, "tfidf+logreg");
+  ASSERT_EQ(words.predictions.size(), request.data.items.size());
+  for (std::size_t i = 0; i < words.predictions.size(); ++i) {
+    EXPECT_EQ(words.test_index[i], i);
+    EXPECT_EQ(compared.labels[static_cast<std::size_t>(words.predictions[i].truth)],
+              request.data.items[i].label);
+  }
+  // What it learnt by heart would be right always; a tenth of these tickets says another label's words.
+  EXPECT_GT(words.accuracy.value, 0.8);
+  EXPECT_LT(words.accuracy.value, 0.99);
+  // Thresholds come from two folds and are checked on the three others.
+  ASSERT_FALSE(words.automation.empty());
+  EXPECT_NEAR(static_cast<double>(words.automation.front().n), 120, 12);  // customers stay together
+  request.folds = 2;
+  EXPECT_EQ(compare_classifiers(request, {}).error().kind, Kind::bad_request);
+  request.folds = 5;
+  request.shots = 3;
+  EXPECT_EQ(compare_classifiers(request, {}).error().kind, Kind::bad_request);
+}
+
 TEST(Compare, few_shots_learn_from_so_many_of_each_label) {
   CompareRequest request;
   request.data = tickets(400, 0.1);
