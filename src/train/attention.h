@@ -1,0 +1,33 @@
+// Causal attention with shared key-value heads over packed sequences, computed a block of queries at a time
+// (Dao et al. 2022): the probabilities are made again for the gradients instead of kept.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "train/operand.h"
+#include "train/segments.h"
+#include "train/team.h"
+
+namespace loam::train {
+
+struct AttentionShape {
+  std::size_t heads = 0, kv_heads = 0;  ///< heads is a multiple of kv_heads
+  std::size_t head_size = 0;            ///< even
+  float scale = 0;                      ///< of the products of queries and keys: 1 / sqrt(head_size)
+
+  std::size_t query_columns() const { return heads * head_size; }
+  std::size_t key_columns() const { return kv_heads * head_size; }
+  std::size_t all_columns() const { return query_columns() + 2 * key_columns(); }
+};
+
+/// `qkv` is (tokens, all_columns()): queries, keys, values side by side. `out` becomes (tokens,
+/// query_columns()); `log_sums`, (tokens, heads) f32, what backward needs of each row of probabilities.
+void attention(Team& team, const AttentionShape& shape, std::span<const Segment> segments, const Operand& qkv,
+               Operand& out, float* log_sums);
+
+/// `dout` is the gradient of `out`; `dqkv`, (tokens, all_columns()) row-major f32, becomes that of `qkv`.
+void attention_backward(Team& team, const AttentionShape& shape, std::span<const Segment> segments,
+                        const Operand& qkv, const float* log_sums, const Operand& dout, float* dqkv);
+
+}  // namespace loam::train

@@ -1,0 +1,382 @@
+#include "train/llama_pass.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "train/attention.h"
+#include "train/cross_entropy.h"
+#include "train/linear.h"
+#include "train/narrow.h"
+#include "train/rms_norm.h"
+#include "train/swiglu.h"
+
+namespace loam::train {
+namespace {
+
+/// What the gradients of one layer need of its forward pass.
+struct Kept {
+  Buffer input;      ///< (tokens, width) f32
+  Operand qkv;       ///< turned queries and keys, values
+  Operand qk_plain;  ///< queries and keys before their norms, where there are norms
+  Buffer log_sums;   ///< (tokens, heads) f32
+  Operand attended;
+  Buffer between;  ///< (tokens, width) f32: after attention, before the feed-forward part
+  Operand gate, up;
+  std::array<Operand, kGroupCount> middle;  ///< scale * A x of each group
+};
+
+void copy_rows(Team& team, const float* from, float* to, std::size_t count) {
+  run_ranges(team, count, 65536, [&](std::size_t begin, std::size_t end) {
+    std::memcpy(to + begin, from + begin, (end - begin) * sizeof(float));
+  });
+}
+
+}  // namespace
+
+void Batch::add(std::span<const std::int32_t> sequence, std::span<const std::uint8_t> counts) {
+  const std::size_t start = tokens.size();
+  segments.push_back({start, sequence.size()});
+  tokens.insert(tokens.end(), sequence.begin(), sequence.end());
+  for (std::size_t i = 1; i < sequence.size(); ++i) {
+    if (counts[i] == 0) continue;
+    rows.push_back(static_cast<std::uint32_t>(start + i - 1));
+    targets.push_back(sequence[i]);
+  }
+}
+
+struct LlamaPass::State {
+  const FrozenLlama& model;
+  LoraParameters* lora;
+  Team& team;
+  PassOptions options;
+  Rope rope;
+  std::vector<Kept> kept;
+  Kept shared;                   ///< of the layer that is computed again, or of one that needs no gradient
+  Buffer last;                   ///< output of the last layer
+  Buffer wide, narrow_, stream;  ///< f32 scratch; `stream` is the gradient of the residual stream
+  Operand normal, active, dwide, dattended, dgate, dup;
+  LinearScratch scratch;
+  Buffer head_input, head_gradient, logits;
+  Operand head_normal, dlogits;
+
+  State(const FrozenLlama& frozen, LoraParameters* adapter, Team& with, PassOptions how)
+      : model(frozen), lora(adapter), team(with), options(how), rope(frozen.rope) {}
+
+  const LlamaShape& shape() const { return model.shape; }
+  Precision precision() const { return model.precision; }
+  std::size_t lowest() const { return lora == nullptr ? shape().layers : lora->first_layer(); }
+
+  LinearGroup group(std::size_t layer, Group which, std::span<const LinearLayer> layers) const {
+    return {lora, layer, which, layers};
+  }
+
+  void embed(const Batch& batch, float* out) {
+    with_type(precision(), [&](auto type) {
+      using T = decltype(type);
+      run_ranges(team, batch.tokens.size(), 32, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t t = begin; t < end; ++t) {
+          const auto token = static_cast<std::size_t>(batch.tokens[t]);
+          widen_row(model.embedding.row<T>(token), shape().width, out + t * shape().width);
+        }
+      });
+    });
+  }
+
+  /// Calls body(token, position) for each token, in parallel.
+  template <typename Body>
+  void for_each_token(const Batch& batch, Body&& body) {
+    team.run(batch.segments.size() * 4, [&](std::size_t turn) {
+      const Segment& segment = batch.segments[turn / 4];
+      const std::size_t part = turn % 4;
+      for (std::size_t i = segment.length * part / 4; i < segment.length * (part + 1) / 4; ++i) {
+        body(segment.start + i, i);
+      }
+    });
+  }
+
+  /// Biases, norms of queries and keys, rotation; f32 in, rounded out.
+  void finish_qkv(const FrozenLayer& layer, const Batch& batch, float* qkv, Kept& keep) {
+    const AttentionShape& attention = shape().attention;
+    const std::size_t columns = attention.all_columns(), size = attention.head_size;
+    const std::size_t queries = attention.query_columns(), keys = attention.key_columns();
+    const bool norms = !layer.q_norm.empty();
+    keep.qkv.shape(precision(), batch.tokens.size(), columns);
+    if (norms) keep.qk_plain.shape(precision(), batch.tokens.size(), queries + keys);
+    with_type(precision(), [&](auto type) {
+      using T = decltype(type);
+      for_each_token(batch, [&](std::size_t token, std::size_t position) {
+        float* row = qkv + token * columns;
+        const auto add_bias = [&](const std::vector<float>& bias, std::size_t at) {
+          for (std::size_t i = 0; i < bias.size(); ++i) row[at + i] += bias[i];
+        };
+        add_bias(layer.q_bias, 0);
+        add_bias(layer.k_bias, queries);
+        add_bias(layer.v_bias, queries + keys);
+        if (norms) narrow_row(row, queries + keys, keep.qk_plain.row<T>(token));
+        for (std::size_t head = 0; head < attention.heads + attention.kv_heads; ++head) {
+          float* values = row + head * size;
+          if (norms) {
+            const std::vector<float>& weight = head < attention.heads ? layer.q_norm : layer.k_norm;
+            rms_norm_row(values, size, weight.data(), shape().norm_epsilon, values);
+          }
+          rope.turn(values, position);
+        }
+        narrow_row(row, columns, keep.qkv.row<T>(token));
+      });
+    });
+  }
+
+  /// The gradient of finish_qkv, in place, then rounded into dwide.
+  void finish_qkv_backward(const FrozenLayer& layer, const Batch& batch, float* dqkv, const Kept& keep) {
+    const AttentionShape& attention = shape().attention;
+    const std::size_t columns = attention.all_columns(), size = attention.head_size;
+    const bool norms = !layer.q_norm.empty();
+    dwide.shape(precision(), batch.tokens.size(), columns);
+    with_type(precision(), [&](auto type) {
+      using T = decltype(type);
+      for_each_token(batch, [&](std::size_t token, std::size_t position) {
+        thread_local std::vector<float> plain;
+        plain.resize(size);
+        float* row = dqkv + token * columns;
+        for (std::size_t head = 0; head < attention.heads + attention.kv_heads; ++head) {
+          float* values = row + head * size;
+          rope.turn_back(values, position);
+          if (norms) {
+            const std::vector<float>& weight = head < attention.heads ? layer.q_norm : layer.k_norm;
+            widen_row(keep.qk_plain.row<T>(token) + head * size, size, plain.data());
+            rms_norm_row_backward(plain.data(), size, weight.data(), shape().norm_epsilon, values, values);
+          }
+        }
+        narrow_row(row, columns, dwide.row<T>(token));
+      });
+    });
+  }
+
+  /// `output` may be null: only what the gradients need is wanted.
+  void forward_layer(std::size_t index, const Batch& batch, const float* input, float* output, Kept& keep) {
+    const FrozenLayer& layer = model.layers[index];
+    const AttentionShape& attention_shape = shape().attention;
+    const std::size_t tokens = batch.tokens.size(), width = shape().width, inner = shape().inner;
+    const std::size_t columns = attention_shape.all_columns();
+    const std::size_t queries = attention_shape.query_columns(), keys = attention_shape.key_columns();
+
+    rms_norm(team, input, tokens, width, layer.attention_norm.data(), shape().norm_epsilon, precision(),
+             normal);
+    float* qkv = wide.floats(tokens * std::max(columns, 2 * inner));
+    const LinearLayer qkv_layers[] = {{&layer.q, Target::q}, {&layer.k, Target::k}, {&layer.v, Target::v}};
+    const LinearOutput qkv_outputs[] = {
+        {qkv, columns, Add::no}, {qkv + queries, columns, Add::no}, {qkv + queries + keys, columns, Add::no}};
+    linear_forward(team, group(index, Group::attention_in, qkv_layers), normal, keep.middle[0], qkv_outputs,
+                   scratch);
+    finish_qkv(layer, batch, qkv, keep);
+    attention(team, attention_shape, batch.segments, keep.qkv, keep.attended,
+              keep.log_sums.floats(tokens * attention_shape.heads));
+
+    float* between = keep.between.floats(tokens * width);
+    copy_rows(team, input, between, tokens * width);
+    const LinearLayer o_layer[] = {{&layer.o, Target::o}};
+    const LinearOutput o_output[] = {{between, width, Add::yes}};
+    linear_forward(team, group(index, Group::attention_out, o_layer), keep.attended, keep.middle[1], o_output,
+                   scratch);
+
+    rms_norm(team, between, tokens, width, layer.ffn_norm.data(), shape().norm_epsilon, precision(), normal);
+    float* gate = wide.floats(tokens * std::max(columns, 2 * inner));
+    float* up = gate + tokens * inner;
+    const LinearLayer in_layers[] = {{&layer.gate, Target::gate}, {&layer.up, Target::up}};
+    const LinearOutput in_outputs[] = {{gate, inner, Add::no}, {up, inner, Add::no}};
+    linear_forward(team, group(index, Group::ffn_in, in_layers), normal, keep.middle[2], in_outputs, scratch);
+    keep.gate.shape(precision(), tokens, inner);
+    keep.up.shape(precision(), tokens, inner);
+    narrow_rows(team, gate, inner, keep.gate);
+    narrow_rows(team, up, inner, keep.up);
+    swiglu(team, keep.gate, keep.up, active);
+
+    if (output != nullptr) copy_rows(team, between, output, tokens * width);
+    const LinearLayer down_layer[] = {{&layer.down, Target::down}};
+    const LinearOutput down_output[] = {{output, width, Add::yes}};
+    linear_forward(team, group(index, Group::ffn_out, down_layer), active, keep.middle[3], down_output,
+                   scratch);
+  }
+
+  /// `stream` is the gradient of the layer's output, and then of its input unless the layer is the lowest.
+  void backward_layer(std::size_t index, const Batch& batch, const float* input, Kept& keep, bool is_lowest) {
+    const FrozenLayer& layer = model.layers[index];
+    const AttentionShape& attention_shape = shape().attention;
+    const std::size_t tokens = batch.tokens.size(), width = shape().width, inner = shape().inner;
+    const std::size_t columns = attention_shape.all_columns();
+    const std::size_t queries = attention_shape.query_columns(), keys = attention_shape.key_columns();
+    const float* between = static_cast<const float*>(keep.between.get());
+    auto* dstream = static_cast<float*>(stream.get());
+    float* dnormal = narrow_.floats(tokens * width);
+    float* dfree = wide.floats(tokens * std::max(columns, 2 * inner));
+
+    swiglu(team, keep.gate, keep.up, active);
+    dwide.shape(precision(), tokens, width);
+    narrow_rows(team, dstream, width, dwide);
+    const LinearLayer down_layer[] = {{&layer.down, Target::down}};
+    const Factor down_gradient[] = {dwide.view()};
+    linear_backward(team, group(index, Group::ffn_out, down_layer), lora, active, keep.middle[3],
+                    down_gradient, dfree, scratch);
+    swiglu_backward(team, keep.gate, keep.up, dfree, dgate, dup);
+
+    rms_norm(team, between, tokens, width, layer.ffn_norm.data(), shape().norm_epsilon, precision(), normal);
+    const LinearLayer in_layers[] = {{&layer.gate, Target::gate}, {&layer.up, Target::up}};
+    const Factor in_gradients[] = {dgate.view(), dup.view()};
+    linear_backward(team, group(index, Group::ffn_in, in_layers), lora, normal, keep.middle[2], in_gradients,
+                    dnormal, scratch);
+    rms_norm_backward(team, between, tokens, width, layer.ffn_norm.data(), shape().norm_epsilon, dnormal,
+                      dstream);
+
+    narrow_rows(team, dstream, width, dwide);
+    const LinearLayer o_layer[] = {{&layer.o, Target::o}};
+    const Factor o_gradient[] = {dwide.view()};
+    linear_backward(team, group(index, Group::attention_out, o_layer), lora, keep.attended, keep.middle[1],
+                    o_gradient, dfree, scratch);
+    dattended.shape(precision(), tokens, queries);
+    narrow_rows(team, dfree, queries, dattended);
+    attention_backward(team, attention_shape, batch.segments, keep.qkv,
+                       static_cast<const float*>(keep.log_sums.get()), dattended, dfree);
+    finish_qkv_backward(layer, batch, dfree, keep);
+
+    rms_norm(team, input, tokens, width, layer.attention_norm.data(), shape().norm_epsilon, precision(),
+             normal);
+    const LinearLayer qkv_layers[] = {{&layer.q, Target::q}, {&layer.k, Target::k}, {&layer.v, Target::v}};
+    const Factor qkv_gradients[] = {dwide.columns(0, queries), dwide.columns(queries, keys),
+                                    dwide.columns(queries + keys, keys)};
+    linear_backward(team, group(index, Group::attention_in, qkv_layers), lora, normal, keep.middle[0],
+                    qkv_gradients, is_lowest ? nullptr : dnormal, scratch);
+    if (is_lowest) return;
+    rms_norm_backward(team, input, tokens, width, layer.attention_norm.data(), shape().norm_epsilon, dnormal,
+                      dstream);
+  }
+
+  /// All layers; afterwards `last` is the final residual stream. `gradients`: keep what they need.
+  void forward(const Batch& batch, bool gradients) {
+    const std::size_t cells = batch.tokens.size() * shape().width;
+    std::size_t longest = 0;
+    for (const Segment& segment : batch.segments) longest = std::max(longest, segment.length);
+    rope.prepare(longest);
+    kept.resize(shape().layers);
+    if (lora != nullptr) lora->round(precision(), team);
+    // Below the lowest adapter, and without gradients, two buffers take turns.
+    const std::size_t from = gradients ? lowest() : shape().layers;
+    const auto input_of = [&](std::size_t layer) {
+      if (layer == shape().layers) return last.floats(cells);
+      if (layer >= from) return kept[layer].input.floats(cells);
+      return layer % 2 == 0 ? narrow_.floats(cells) : stream.floats(cells);
+    };
+    embed(batch, input_of(0));
+    for (std::size_t layer = 0; layer < shape().layers; ++layer) {
+      const bool whole = layer >= from && options.keep == Keep::everything;
+      forward_layer(layer, batch, input_of(layer), input_of(layer + 1), whole ? kept[layer] : shared);
+    }
+  }
+
+  /// Final norm and vocabulary for a stretch of the batch's rows.
+  float* logits_of(const Batch& batch, std::size_t begin, std::size_t count) {
+    const std::size_t width = shape().width, vocabulary = shape().vocabulary;
+    const auto* states = static_cast<const float*>(last.get());
+    float* inputs = head_input.floats(count * width);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::memcpy(inputs + i * width, states + batch.rows[begin + i] * width, width * sizeof(float));
+    }
+    rms_norm(team, inputs, count, width, model.output_norm.data(), shape().norm_epsilon, precision(),
+             head_normal);
+    float* values = logits.floats(count * vocabulary);
+    const Product product = {head_normal.view(), model.head().view(), Right::transposed};
+    multiply(team, {&product, 1}, values, vocabulary, count, vocabulary, Add::no);
+    return values;
+  }
+
+  double head(const Batch& batch, float weight, bool gradients) {
+    const std::size_t width = shape().width, vocabulary = shape().vocabulary;
+    const auto at_once = static_cast<std::size_t>(std::max(options.head_rows, 1));
+    float* dstream = nullptr;
+    if (gradients) {
+      dstream = stream.floats(batch.tokens.size() * width);
+      std::fill_n(dstream, batch.tokens.size() * width, 0.0F);
+    }
+    double total = 0;
+    for (std::size_t begin = 0; begin < batch.rows.size(); begin += at_once) {
+      const std::size_t count = std::min(at_once, batch.rows.size() - begin);
+      const float* values = logits_of(batch, begin, count);
+      const std::span<const std::int32_t> targets(batch.targets.data() + begin, count);
+      total += cross_entropy(team, values, vocabulary, targets, weight, precision(),
+                             gradients ? &dlogits : nullptr);
+      if (!gradients) continue;
+      // The gradient of the normalised rows takes the place of the logits.
+      float* dnormal = logits.floats(count * vocabulary);
+      const Product product = {dlogits.view(), model.head().view(), Right::as_it_is};
+      multiply(team, {&product, 1}, dnormal, width, count, width, Add::no);
+      float* dinputs = head_gradient.floats(count * width);
+      std::fill_n(dinputs, count * width, 0.0F);
+      rms_norm_backward(team, static_cast<const float*>(head_input.get()), count, width,
+                        model.output_norm.data(), shape().norm_epsilon, dnormal, dinputs);
+      for (std::size_t i = 0; i < count; ++i) {
+        std::memcpy(dstream + batch.rows[begin + i] * width, dinputs + i * width, width * sizeof(float));
+      }
+    }
+    return total;
+  }
+};
+
+LlamaPass::LlamaPass(const FrozenLlama& model, LoraParameters* lora, Team& team, PassOptions options)
+    : state_(std::make_unique<State>(model, lora, team, options)) {}
+LlamaPass::~LlamaPass() = default;
+
+double LlamaPass::train(const Batch& batch, float weight) {
+  State& state = *state_;
+  state.forward(batch, true);
+  const double loss = state.head(batch, weight, true);
+  for (std::size_t layer = state.shape().layers; layer-- > state.lowest();) {
+    const auto* input = static_cast<const float*>(state.kept[layer].input.get());
+    Kept* keep = &state.kept[layer];
+    if (state.options.keep == Keep::layer_inputs) {
+      keep = &state.shared;
+      state.forward_layer(layer, batch, input, nullptr, *keep);
+    }
+    state.backward_layer(layer, batch, input, *keep, layer == state.lowest());
+  }
+  return loss;
+}
+
+double LlamaPass::loss(const Batch& batch) {
+  state_->forward(batch, false);
+  return state_->head(batch, 0.0F, false);
+}
+
+void LlamaPass::for_each_logits(
+    const Batch& batch, const std::function<void(std::size_t index, std::span<const float> logits)>& each) {
+  State& state = *state_;
+  state.forward(batch, false);
+  const auto at_once = static_cast<std::size_t>(std::max(state.options.head_rows, 1));
+  const std::size_t vocabulary = state.shape().vocabulary;
+  for (std::size_t begin = 0; begin < batch.rows.size(); begin += at_once) {
+    const std::size_t count = std::min(at_once, batch.rows.size() - begin);
+    const float* values = state.logits_of(batch, begin, count);
+    for (std::size_t i = 0; i < count; ++i) each(begin + i, {values + i * vocabulary, vocabulary});
+  }
+}
+
+std::uint64_t LlamaPass::predicted_bytes(const LlamaShape& shape, const LoraOptions& lora,
+                                         Precision precision, std::size_t tokens, std::size_t rows,
+                                         const PassOptions& options) {
+  const std::uint64_t element = precision == Precision::f32 ? 4 : 2;
+  const std::uint64_t columns = shape.attention.all_columns();
+  const std::uint64_t queries = shape.attention.query_columns();
+  std::uint64_t ranks = 0;
+  for (const bool there : lora.targets) ranks += there ? static_cast<std::uint64_t>(lora.rank) : 0;
+  const std::uint64_t inside =
+      4 * shape.width + element * (columns + queries + 2 * shape.inner + ranks) + 4 * shape.attention.heads;
+  const std::uint64_t last = static_cast<std::uint64_t>(std::max(lora.last_layers, 0));
+  const std::uint64_t trained = last == 0 ? shape.layers : std::min<std::uint64_t>(last, shape.layers);
+  std::uint64_t a_token =
+      trained * 4 * shape.width + inside * (options.keep == Keep::everything ? trained : 1);
+  a_token += 3 * 4 * shape.width + 4 * std::max<std::uint64_t>(columns, 2 * shape.inner);  // f32 scratch
+  a_token += element * (3 * shape.width + 3 * shape.inner + columns + queries);            // rounded scratch
+  const std::uint64_t head = std::min<std::uint64_t>(rows, static_cast<std::uint64_t>(options.head_rows));
+  return a_token * tokens + head * (shape.vocabulary * (4 + element) + shape.width * (8 + element));
+}
+
+}  // namespace loam::train
