@@ -177,6 +177,10 @@ void print_improvement(Context& context, const tasks::Improvement& found, const 
       found.recalled > 0 ? fmt::format("; {} from before, out of the ledger", found.recalled) : "",
       found.untried > 0 ? fmt::format("; {} not tried, the budget is used", found.untried) : ""));
   terminal.line();
+  if (found.tried.empty()) {
+    say(found.sentence);
+    return;
+  }
   Table table({Table::Align::left, Table::Align::right, Table::Align::right});
   table.add({"IN DEVELOPMENT", found.metric, fmt::format("OF {}", tasks::plural_of(found.item_word))},
             Style::bold);

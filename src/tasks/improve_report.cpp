@@ -66,9 +66,8 @@ eval::LineChart chart_of(const std::vector<Line>& lines) {
   }
   chart.horizontal.push_back({0, "before"});
   chart.footer =
-      "A dot for each confirmation; the line rises where one was adopted and has not been taken back. The "
-      "band "
-      "adds the intervals as independent ones: looks at the same held-out items are not.";
+      "The line rises where a confirmed winner was adopted and has not been taken back. The band adds the "
+      "intervals as independent ones: looks at the same held-out items are not.";
   return chart;
 }
 
