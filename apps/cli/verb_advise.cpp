@@ -100,7 +100,7 @@ std::vector<std::string> next_steps(const Options& options, const tasks::Advice&
       steps.push_back("loam translate --to " + quoted(options.to) + " FILE");
       break;
     case AdviceTask::extract:
-      steps.push_back("loam extract --schema SCHEMA.json FILE");
+      steps.push_back("loam extract SCHEMA.json FILE");
       break;
     case AdviceTask::code:
       steps.push_back("loam code --tests TESTS.py \"TASK\"");

@@ -143,8 +143,8 @@ struct Said {
 /// same file. Immutable: any thread (the embedder: one call at a time).
 class Classifier {
  public:
-  /// Chooses settings on a fifth of the data (unless they are given), finds thresholds on out-of-fold predictions, then fits on all
-  /// of it. `embedder` is needed where the method needs one.
+  /// Chooses settings on a fifth of the data (unless they are given), finds thresholds on out-of-fold
+  /// predictions, then fits on all of it. `embedder` is needed where the method needs one.
   static Result<Classifier> fit(Method method, const eval::ClassificationData& data,
                                 const FitOptions& options, engine::Embedder* embedder,
                                 const ProgressSink& progress = {}, std::stop_token stop = {});
