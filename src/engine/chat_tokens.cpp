@@ -1,5 +1,7 @@
 #include "engine/chat_tokens.h"
 
+#include <algorithm>
+
 #include "base/utf8.h"
 #include "engine/chat_template.h"
 #include "engine/llama_handles.h"
@@ -9,6 +11,7 @@ namespace loam::engine {
 struct ChatTokens::State {
   std::shared_ptr<LocalModel> model;
   ChatTemplate chat;
+  Token end = LLAMA_TOKEN_NULL;
 };
 
 ChatTokens::ChatTokens(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -23,8 +26,27 @@ Result<std::unique_ptr<ChatTokens>> ChatTokens::open(std::shared_ptr<LocalModel>
   auto parsed = ChatTemplate::parse(source, text_of(llama_vocab_bos(vocabulary)),
                                     text_of(llama_vocab_eos(vocabulary)), model->name());
   if (!parsed) return parsed.error();
-  return std::unique_ptr<ChatTokens>(
+  std::unique_ptr<ChatTokens> tokens(
       new ChatTokens(std::make_unique<State>(State{std::move(model), *std::move(parsed)})));
+  tokens->state_->end = tokens->find_end();
+  return tokens;
+}
+
+Token ChatTokens::find_end() const {
+  const llama_vocab* vocabulary = state_->model->impl().vocabulary;
+  // What the template itself writes behind an answer: models name several tokens that could be meant.
+  const auto before = prompt({{Role::user, "a"}});
+  const auto said = answer("b");
+  const auto after = prompt({{Role::user, "a"}, {Role::assistant, "b"}, {Role::user, "c"}});
+  if (before && said && after && after->size() > before->size() + said->size()) {
+    std::vector<Token> start = *before;
+    start.insert(start.end(), said->begin(), said->end());
+    const Token next = (*after)[start.size()];
+    if (std::equal(start.begin(), start.end(), after->begin()) && llama_vocab_is_eog(vocabulary, next))
+      return next;
+  }
+  const Token end_of_text = llama_vocab_eos(vocabulary);
+  return end_of_text != LLAMA_TOKEN_NULL ? end_of_text : llama_vocab_eot(vocabulary);
 }
 
 Result<std::vector<Token>> ChatTokens::prompt(const std::vector<Message>& messages) const {
@@ -43,10 +65,6 @@ Result<std::vector<Token>> ChatTokens::answer(std::string_view text) const {
   return state_->model->encode(text, AddSpecial::no, ParseSpecial::no);
 }
 
-Token ChatTokens::end_of_answer() const {
-  const llama_vocab* vocabulary = state_->model->impl().vocabulary;
-  const Token turn = llama_vocab_eot(vocabulary);
-  return turn != LLAMA_TOKEN_NULL ? turn : llama_vocab_eos(vocabulary);
-}
+Token ChatTokens::end_of_answer() const { return state_->end; }
 
 }  // namespace loam::engine

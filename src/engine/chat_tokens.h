@@ -31,6 +31,7 @@ class ChatTokens {
  private:
   struct State;
   explicit ChatTokens(std::unique_ptr<State> state);
+  Token find_end() const;
   std::unique_ptr<State> state_;
 };
 

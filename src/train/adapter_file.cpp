@@ -27,7 +27,7 @@ Result<void> write_adapter(const std::filesystem::path& path, const LoraParamete
   engine::GgufWriter writer;
   writer.set("general.type", "adapter");
   writer.set("general.architecture", std::string_view(shape.architecture));
-  writer.set("general.name", std::string_view(path.stem().string()));
+  writer.set("general.name", std::string_view(base.name + " LoRA"));
   writer.set("adapter.type", "lora");
   writer.set("adapter.lora.alpha", lora.options().scale() * static_cast<float>(rank));
   writer.set(kBaseNameKey, std::string_view(base.name));

@@ -52,6 +52,7 @@ double cross_entropy(Team& team, const float* logits, std::size_t vocabulary,
       T* out = gradients->row<T>(row);
       const float shift = sum.most + log_sum;
       gradient(values, vocabulary, shift, weight, out);
+      if (vocabulary % 2 != 0) out[vocabulary] = T{};  // products of bf16 read pairs
       out[target] = narrow<T>(weight * (std::exp(values[target] - shift) - 1.0F));
     });
   });

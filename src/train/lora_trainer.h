@@ -43,7 +43,7 @@ struct TrainingOptions {
   int sequence_tokens = 1024;     ///< longer conversations are left out and told
   int micro_batch_tokens = 1024;  ///< computed at once; memory grows in proportion, the result does not
                                   ///< change but for rounding
-  double hold_out = 0.05;  ///< share of the data that is only measured on; 0: none
+  double hold_out = 0.05;         ///< share of the data that is only measured on; 0: none
   std::uint64_t seed = 0;
   int threads = 0;                          ///< 0: one for each core
   std::optional<Precision> precision = {};  ///< none: bf16 where the processor multiplies it, else f32

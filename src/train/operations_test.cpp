@@ -235,6 +235,17 @@ TEST(CrossEntropy, loss_and_gradient_equal_the_slow_twin) {
   EXPECT_LT(relative_error(doubles(gradient), expected), 1e-5);
 }
 
+TEST(CrossEntropy, a_row_of_odd_length_ends_with_a_zero_for_the_product_of_pairs) {
+  Team team(1);
+  const auto logits = random_floats(21, 21);
+  const std::vector<std::int32_t> targets = {3};
+  Operand gradient;
+  gradient.shape(Precision::bf16, 1, 64);
+  for (std::size_t i = 0; i < 64; ++i) gradient.row<Bf16>(0)[i] = to_bf16(std::nanf(""));
+  cross_entropy(team, logits.data(), 21, targets, 1.0F, Precision::bf16, &gradient);
+  EXPECT_EQ(to_float(gradient.row<Bf16>(0)[21]), 0.0F);
+}
+
 TEST(CrossEntropy, a_logit_that_is_no_number_gives_no_number) {
   Team team(1);
   auto logits = random_floats(20, 14);
