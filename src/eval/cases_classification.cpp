@@ -108,7 +108,7 @@ Result<std::vector<RawRow>> json_rows(std::string_view bytes, const std::string&
   std::vector<RawRow> rows;
   std::vector<std::string> first_keys;
   std::size_t first_line = 1;
-  std::set<std::string_view> met;  // wanted keys that some line has
+  std::set<std::string> met;  // wanted keys that some line has
   const auto take = [&](const Json& object, std::size_t line) -> Result<void> {
     if (rows.empty()) {
       first_keys = keys_of(object);
