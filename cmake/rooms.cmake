@@ -6,7 +6,6 @@ set(loam_room_foreign_base fmt::fmt OpenSSL::Crypto loam_json)
 set(loam_room_foreign_store SQLite::SQLite3)
 set(loam_room_foreign_engine loam_llama OpenSSL::SSL tomlplusplus::tomlplusplus)
 set(loam_room_foreign_guard loam_seccomp)
-set(loam_room_foreign_train loam_llama)
 set(loam_room_foreign_reader loam_pdfium_headers loam_gumbo loam_seccomp ${CMAKE_DL_LIBS})
 
 function(loam_add_rooms layers_file)

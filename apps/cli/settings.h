@@ -159,6 +159,27 @@ struct Options {
   int written_tokens = 512;
   std::string schema;
 
+  // train
+  std::string train_data;
+  std::string train_base;
+  std::string train_out;
+  bool train_resume = false;
+  int train_rank = 16;
+  double train_alpha = 0;  ///< 0: twice the rank
+  std::string train_targets = "all-linear";
+  bool train_rslora = false;
+  double train_lora_plus = 1.0;
+  int train_last_layers = 0;
+  double train_rate = 2e-4;
+  int train_epochs = 3;
+  int train_steps = 0;
+  int train_batch = 8;
+  int train_micro_batch = 1024;
+  int train_sequence = 1024;
+  double train_hold_out = 0.05;
+  std::string train_precision = "auto";
+  std::string train_memory = "auto";
+
   // ledger and bench
   std::string task;
   int limit = 20;

@@ -229,6 +229,25 @@ std::vector<Verb> table() {
         {"loam improve --history --report gains.html", "what it brought so far"},
         {"loam improve --undo -c handbook", "back to the settings before"}},
        run_improve},
+      {"train lora",
+       models,
+       "",
+       0,
+       0,
+       "teach a model from your own examples: a LoRA adapter, trained on this machine's processor",
+       "Learns the answers in the data on the very GGUF that is served, whatever its quantisation; llama, "
+       "qwen2 and "
+       "qwen3 models. Rows that are empty, repeated, unreadable or too long are told with their lines and "
+       "left out, "
+       "never cut. A part is held out, and its loss is shown before and after. Ctrl-C leaves a checkpoint "
+       "beside "
+       "the adapter; --resume goes on from it and ends with the same bytes.",
+       "it was stopped before the end; --resume goes on",
+       {{"loam train lora --data tickets.jsonl", "three epochs with the usual settings"},
+        {"loam train lora --data tickets.csv --rank 8 --targets q_proj,v_proj --out tickets.gguf",
+         "a smaller adapter"},
+        {"loam train lora --data tickets.jsonl --resume", "go on after Ctrl-C"}},
+       run_train_lora},
       {"ledger list",
        evaluation,
        "[WORD...]",

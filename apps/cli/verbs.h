@@ -86,6 +86,7 @@ Result<Outcome> run_classify_compare(Context&);
 Result<Outcome> run_classify_fit(Context&);
 Result<Outcome> run_classify_predict(Context&);
 Result<Outcome> run_improve(Context&);
+Result<Outcome> run_train_lora(Context&);
 Result<Outcome> run_bench_engine(Context&);
 Result<Outcome> run_settings(Context&);
 Result<Outcome> run_completion(Context&);

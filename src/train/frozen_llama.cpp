@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstring>
 #include <new>
 #include <optional>
 #include <set>
@@ -12,7 +11,7 @@
 #include "engine/gguf_check.h"
 #include "engine/gguf_metadata.h"
 #include "engine/model_file.h"
-#include "ggml.h"
+#include "engine/widen.h"
 #include "train/narrow.h"
 
 namespace loam::train {
@@ -207,13 +206,9 @@ class Loader {
     const engine::GgufTensor* tensor = find(name);
     if (tensor == nullptr) return refuse("tensor " + name + " is missing");
     if (tensor->dimensions != shape) return damaged("tensor " + name + " has an unexpected shape");
-    if (tensor->type >= GGML_TYPE_COUNT) return refuse("tensor " + name + " has an unknown type");
-    const auto type = static_cast<ggml_type>(tensor->type);
-    const auto* traits = ggml_get_type_traits(type);
-    if (type != GGML_TYPE_F32 && (traits == nullptr || traits->to_float == nullptr)) {
+    if (!engine::can_widen(tensor->type))
       return refuse("tensor " + name + " has a type that cannot be widened");
-    }
-    if (shape[0] % static_cast<std::uint64_t>(ggml_blck_size(type)) != 0) {
+    if (shape[0] % engine::ggml_type_info(tensor->type).block != 0) {
       return damaged("tensor " + name + " has rows that are no whole blocks");
     }
     used_.insert(name);
@@ -258,19 +253,15 @@ class Loader {
   template <typename Take>
   Result<void> rows(const engine::GgufTensor& tensor, std::size_t first, std::size_t count,
                     std::size_t columns, Take&& take) const {
-    const auto type = static_cast<ggml_type>(tensor.type);
-    const std::size_t row_bytes = ggml_row_size(type, static_cast<std::int64_t>(columns));
+    const engine::GgmlTypeInfo info = engine::ggml_type_info(tensor.type);
+    const std::size_t row_bytes = columns / info.block * info.bytes;
     std::vector<char> bytes(row_bytes * count);
     const std::uint64_t offset = metadata_.data_start + tensor.offset + first * row_bytes;
     if (auto read = file_.read_at(offset, bytes.data(), bytes.size()); !read) return read;
     std::vector<float> values(columns);
     for (std::size_t row = 0; row < count; ++row) {
       const char* from = bytes.data() + row * row_bytes;
-      if (type == GGML_TYPE_F32) {
-        std::memcpy(values.data(), from, row_bytes);
-      } else {
-        ggml_get_type_traits(type)->to_float(from, values.data(), static_cast<std::int64_t>(columns));
-      }
+      engine::widen(tensor.type, from, columns, values.data());
       if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) {
         return damaged("tensor " + engine::shown_name(tensor.name) + " holds values that are not numbers");
       }

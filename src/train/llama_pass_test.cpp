@@ -6,10 +6,12 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "engine/quantize.h"
 #include "engine/testing/fixture.h"
 #include "gtest/gtest.h"
 #include "train/adapter_file.h"
 #include "train/gemm.h"
+#include "train/parity.h"
 #include "train/testing/numbers.h"
 
 namespace loam::train {
@@ -307,6 +309,39 @@ TEST(LlamaPassTest, logits_are_those_of_llama_cpp) {
   Team team(2);
   const FrozenLlama model = open(engine->model().file(), Precision::f32, team);
   EXPECT_LT(relative_error(own_logits(model, nullptr, team, tokens), engine_logits(*engine, tokens)), 1e-4);
+}
+
+// proves P-TRAIN-01
+TEST(LlamaPassTest, quantised_files_are_computed_as_llama_cpp_computes_them) {
+  const auto plain = engine::testing::scratch_folder() / "wide.gguf";
+  engine::testing::TinyModelOptions shape;
+  shape.dimensions = 256;  // K-quants have blocks of 256
+  ASSERT_TRUE(engine::testing::write_tiny_model(plain, shape).ok());
+  for (const char* type : {"F16", "BF16", "Q8_0", "Q4_1", "Q6_K", "Q4_K_M"}) {
+    const auto path = engine::testing::scratch_folder() / (std::string("wide_") + type + ".gguf");
+    engine::QuantizeOptions options;
+    options.loss = options.speed = engine::Measure::no;
+    const auto made = engine::quantize(plain, path, type, options);
+    ASSERT_TRUE(made.ok()) << made.error().line();
+    Team team(2);
+    const FrozenLlama model = open(path, Precision::f32, team);
+    const auto parity = compare_with_engine(model, path, team);
+    ASSERT_TRUE(parity.ok()) << type << ": " << parity.error().line();
+    EXPECT_LT(parity->mean_divergence, 0.03) << type;
+  }
+}
+
+TEST(LlamaPassTest, a_model_that_is_not_the_served_one_is_refused) {
+  const auto other = engine::testing::scratch_folder() / "other.gguf";
+  engine::testing::TinyModelOptions shape;
+  shape.seed = 99;
+  ASSERT_TRUE(engine::testing::write_tiny_model(other, shape).ok());
+  Team team(2);
+  const FrozenLlama model = open(engine::testing::tiny_model()->file(), Precision::f32, team);
+  const auto parity = compare_with_engine(model, other, team);
+  ASSERT_FALSE(parity.ok());
+  EXPECT_EQ(parity.error().kind, Kind::bad_data);
+  EXPECT_NE(parity.error().message.find("nats"), std::string::npos);
 }
 
 // proves P-TRAIN-04
