@@ -29,8 +29,9 @@ struct Team::State {
   const std::function<void(std::size_t)>* turn = nullptr;
   std::size_t count = 0;
   std::atomic<std::size_t> next{0};
-  std::atomic<std::size_t> running{0};  ///< threads that have not yet left the present loop
-  std::atomic<std::uint64_t> loop{0};   ///< number of the present loop
+  std::atomic<std::size_t> inside{0};  ///< threads that have joined the present loop and not left it
+  std::atomic<std::uint64_t> loop{0};  ///< number of the present loop
+  bool open = false;                   ///< the present loop may be joined
   bool ending = false;
   std::vector<std::thread> threads;
 
@@ -45,15 +46,14 @@ struct Team::State {
         pause_briefly();
       {
         std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return ending || loop.load(std::memory_order_relaxed) != seen; });
+        wake.wait(lock, [&] { return ending || (open && loop.load(std::memory_order_relaxed) != seen); });
         if (ending) return;
         seen = loop.load(std::memory_order_relaxed);
+        inside.fetch_add(1, std::memory_order_relaxed);
       }
       take_turns();
-      if (running.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        const std::lock_guard lock(mutex);
-        finished.notify_one();
-      }
+      const std::lock_guard lock(mutex);
+      if (inside.fetch_sub(1, std::memory_order_acq_rel) == 1) finished.notify_one();
     }
   }
 };
@@ -92,15 +92,20 @@ void Team::run(std::size_t count, const std::function<void(std::size_t)>& turn) 
     state.turn = &turn;
     state.count = count;
     state.next.store(0, std::memory_order_relaxed);
-    state.running.store(state.threads.size(), std::memory_order_relaxed);
     state.loop.fetch_add(1, std::memory_order_release);
+    state.open = true;
   }
   state.wake.notify_all();
   state.take_turns();
-  for (int look = 0; look < kLooks && state.running.load(std::memory_order_acquire) != 0; ++look)
+  // Nobody waits for a thread that has not come: where others want the processor too, it may take a while.
+  {
+    const std::lock_guard lock(state.mutex);
+    state.open = false;
+  }
+  for (int look = 0; look < kLooks && state.inside.load(std::memory_order_acquire) != 0; ++look)
     pause_briefly();
   std::unique_lock lock(state.mutex);
-  state.finished.wait(lock, [&] { return state.running.load(std::memory_order_acquire) == 0; });
+  state.finished.wait(lock, [&] { return state.inside.load(std::memory_order_acquire) == 0; });
 }
 
 void run_ranges(Team& team, std::size_t count, std::size_t grain,
