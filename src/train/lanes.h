@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 // Chosen when the program starts. Sanitizers do not get along with functions that are resolved before they
 // are set up themselves.
