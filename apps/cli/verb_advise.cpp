@@ -321,6 +321,10 @@ Result<Outcome> run_advise(Context& context) {
       }
     }
   }
+  // A language model takes seconds for a text: enough of them to see whether it is anywhere near, unless more
+  // are asked for.
+  constexpr int kModelItems = 40;
+  if (!has(said, "llm-items")) options.llm_items = kModelItems;
   const bool is_person = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1 && !terminal.json();
   const bool asks = options.questions == "always" || (options.questions == "auto" && is_person);
   if (asks) {

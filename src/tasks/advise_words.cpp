@@ -185,7 +185,8 @@ void explain_changes(Advice& advice, const Situation& situation, const Evidence&
     double coarse = 0;
     for (const RankedCandidate& one : advice.ranked) {
       const Candidate& other = evidence.candidates[one.candidate];
-      if (other.scored && &one != best && !other.trivial) coarse = std::max(coarse, one.detectable);
+      const bool whole = other.items.size() == evidence.sample_items;
+      if (other.scored && whole && &one != best && !other.trivial) coarse = std::max(coarse, one.detectable);
     }
     if (coarse > 0.02) {
       changes.push_back(fmt::format(
