@@ -45,7 +45,10 @@ std::string bytes_of(const std::filesystem::path& file) {
 ClassificationData banking(const Settings& settings, const std::string& part) {
   eval::ClassificationOptions options;
   options.label_column = "category";
-  return must(eval::read_classification(settings.data / "02-intent-banking77" / (part + ".csv"), options));
+  ClassificationData data =
+      must(eval::read_classification(settings.data / "02-intent-banking77" / (part + ".csv"), options));
+  data.version.file = "banking77 " + part + ".csv";  // raw runs name no folder of one machine
+  return data;
 }
 
 /// The file's cells hold quotes that quote nothing, so it is read by hand: label, tab, text.

@@ -188,6 +188,7 @@ class Run {
   /// One regular file, from a glance at its size to its commit.
   Outcome file(const Entry& entry) {
     const std::string path = entry.path.string();
+    met_paths_.insert(std::hash<std::string>{}(path));
     const auto found = store_.find_document_at(collection_.id, path);
     if (!found) return found.error();
     const std::optional<store::DocumentRow>& known = *found;
@@ -379,6 +380,8 @@ class Run {
     std::vector<std::pair<DocumentId, std::string>> gone;  // not removed while the rows are being read
     const auto read = store_.for_each_document(collection_.id, [&](const store::DocumentRow& row) {
       if (row.path.empty() || was_seen(row.id)) return;
+      // Another process may have read the file too and given its document a new number since.
+      if (met_paths_.contains(std::hash<std::string>{}(row.path))) return;
       const bool in_scope = std::any_of(roots.begin(), roots.end(), [&](const Root& root) {
         return root.state == Root::State::folder && lies_in(row.path, root.path.string());
       });
@@ -425,6 +428,7 @@ class Run {
   std::optional<Error> failure_;
   // Ids of the documents whose file was looked at: all that grows with the number of files.
   std::unordered_set<std::uint64_t> seen_;
+  std::unordered_set<std::size_t> met_paths_;  // hashes: two equal ones only keep a document too long
   std::vector<std::string> unreadable_;
   std::uint64_t bytes_done_ = 0;
   std::uint64_t bytes_total_ = 0;

@@ -453,11 +453,15 @@ TEST_F(IngestTest, two_runs_at_once_share_a_collection_without_harm) {
       }
       testing::FakeEmbedder embedder;
       testing::FakeReader reader;
-      const auto summary = ingest(**own, collection_, reader, embedder, {files_.path()}, options_, {});
+      std::string failed;
+      const auto note = [&](const FileVerdict& verdict) {
+        if (verdict.verdict == Verdict::failed) failed += verdict.file + ": " + verdict.reason + "\n";
+      };
+      const auto summary = ingest(**own, collection_, reader, embedder, {files_.path()}, options_, note);
       if (!summary)
         errors[t] = summary.error().line();
       else if (summary->failed > 0 || summary->removed > 0)
-        errors[t] = "files failed";
+        errors[t] = "files failed or were removed: " + failed;
     });
   }
   for (std::thread& thread : threads) thread.join();

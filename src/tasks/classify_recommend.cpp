@@ -189,6 +189,8 @@ Result<void> rank_and_recommend(ClassifierComparison& comparison, const std::vec
   }
   double coarse = 0;
   for (const MethodScore& one : ranked) {
+    // One that saw only some of the items says nothing about what all of them can show.
+    if (one.test_items < comparison.test_items) continue;
     if (&one != &best && (chosen_at == best_at || &one == &chosen)) coarse = std::max(coarse, one.detectable);
   }
   if (coarse > kCoarse && chosen.test_items == comparison.test_items) {
