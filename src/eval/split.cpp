@@ -46,6 +46,7 @@ std::vector<std::vector<std::size_t>> groups_of(const ClassificationData& data) 
   std::map<std::size_t, std::vector<std::size_t>> by_root;
   for (std::size_t i = 0; i < data.items.size(); ++i) by_root[groups.root(i)].push_back(i);
   std::vector<std::vector<std::size_t>> list;
+  list.reserve(by_root.size());
   for (auto& [root, items] : by_root) list.push_back(std::move(items));
   return list;
 }

@@ -268,6 +268,10 @@ Result<Advice> advise(const Situation& situation, const Evidence& evidence) {
   }
   if (winner.trivial) coarse = std::max(coarse, chosen == best ? 0.0 : chosen->detectable);
 
+  // Always the same label is right often enough, or a copy is as good as anything that was written.
+  const bool constant_will_do =
+      winner.trivial && (winner.score.value >= situation.target ||
+                         (situation.task != AdviceTask::classify && good_enough(situation, winner)));
   if (good_enough(situation, winner) && !winner.trivial) {
     advice.verdict = verdict_of(winner.rung);
     advice.chosen = winner.name;
@@ -276,11 +280,7 @@ Result<Advice> advise(const Situation& situation, const Evidence& evidence) {
   } else if (!winner.trivial && still_rises(evidence)) {
     advice.verdict = Verdict::more_examples;  // before any larger model: examples are cheaper
     advice.chosen = winner.name;
-  } else if (winner.trivial && situation.task != AdviceTask::classify && good_enough(situation, winner)) {
-    advice.verdict = Verdict::no_model;
-    advice.chosen = winner.name;
-  } else if (winner.trivial && winner.score.value >= situation.target) {
-    // Always the same answer is right often enough: nothing has to be decided.
+  } else if (constant_will_do) {
     advice.verdict = Verdict::no_model;
     advice.chosen = winner.name;
   } else {
