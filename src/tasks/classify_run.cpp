@@ -131,6 +131,7 @@ Result<Outcome> run_fitted(Method method, const Arena& arena, const CompareReque
     const double ms = watch.milliseconds() / static_cast<double>(std::max<std::size_t>(test.texts.size(), 1));
     const std::vector<eval::Prediction> said = predictions_of(*of_test, test.classes, test.labels);
     std::vector<double> correct;
+    correct.reserve(said.size());
     for (const eval::Prediction& one : said) correct.push_back(one.said == one.truth ? 1.0 : 0.0);
     for (std::size_t i = 0; i < correct.size(); ++i) {
       outcome.correct[i] += correct[i] / static_cast<double>(arena.draws.size());
