@@ -188,14 +188,13 @@ class Run {
   /// One regular file, from a glance at its size to its commit.
   Outcome file(const Entry& entry) {
     const std::string path = entry.path.string();
-    met_paths_.insert(std::hash<std::string>{}(path));
     const auto found = store_.find_document_at(collection_.id, path);
     if (!found) return found.error();
     const std::optional<store::DocumentRow>& known = *found;
-    if (known && was_seen(known->id))
+    if (known && was_met(path))
       return FileVerdict{entry.source, Verdict::skipped, "already read as " + known->source};
     // From here on the file counts as present, so that a failure does not remove what is kept of it.
-    if (known) see(known->id);
+    met_paths_.insert(path);
     if (known && options_.trust_mtime && known->recipe == recipe_ && known->file_size == entry.size &&
         known->file_mtime_ns == entry.mtime_ns) {
       return FileVerdict{known->source, Verdict::unchanged, ""};
@@ -282,7 +281,7 @@ class Run {
     const auto twins = store_.find_documents_with_hash(collection_.id, row.content_hash);
     if (!twins) return twins.error();
     for (const store::DocumentRow& twin : *twins) {
-      if (twin.path.empty() || twin.recipe != recipe_ || was_seen(twin.id) || !is_gone(twin.path)) continue;
+      if (twin.path.empty() || twin.recipe != recipe_ || was_met(twin.path) || !is_gone(twin.path)) continue;
       // When the file moved with its whole folder its name is still its own.
       if (const auto taken = store_.find_document(collection_.id, row.source); !taken) {
         return taken.error();
@@ -292,7 +291,6 @@ class Run {
       auto renamed = store_.rename_document(twin.id, row);
       if (!renamed && !concerns_one_file(renamed.error())) return renamed.error();
       if (!renamed) continue;  // another process was quicker
-      see(twin.id);
       const std::string& before = twin.source == row.source ? twin.path : twin.source;
       return std::optional(FileVerdict{row.source, Verdict::renamed, "was " + to_valid_utf8(before)});
     }
@@ -324,7 +322,6 @@ class Run {
       if (auto there = store_.generation(collection_.id); !there) return there.error();
       return failed(entry, known, id.error());
     }
-    if (!known || known->id != *id) see(*id);
     return FileVerdict{row.source, Verdict::ingested, joined(document->notes),
                        static_cast<int>(passages->size())};
   }
@@ -372,16 +369,14 @@ class Run {
     return FileVerdict{known ? known->source : entry.source, Verdict::failed, std::move(reason)};
   }
 
-  bool was_seen(DocumentId id) const { return seen_.contains(number_of(id)); }
-  void see(DocumentId id) { seen_.insert(number_of(id)); }
+  /// By path, not by number: another process may give the same file's document a new one.
+  bool was_met(const std::string& path) const { return met_paths_.contains(path); }
 
   /// Documents in the named folders whose file is not there any more.
   void remove_missing(const std::vector<Root>& roots) {
     std::vector<std::pair<DocumentId, std::string>> gone;  // not removed while the rows are being read
     const auto read = store_.for_each_document(collection_.id, [&](const store::DocumentRow& row) {
-      if (row.path.empty() || was_seen(row.id)) return;
-      // Another process may have read the file too and given its document a new number since.
-      if (met_paths_.contains(std::hash<std::string>{}(row.path))) return;
+      if (row.path.empty() || was_met(row.path)) return;
       const bool in_scope = std::any_of(roots.begin(), roots.end(), [&](const Root& root) {
         return root.state == Root::State::folder && lies_in(row.path, root.path.string());
       });
@@ -426,9 +421,7 @@ class Run {
   std::string recipe_;
   IngestSummary summary_;
   std::optional<Error> failure_;
-  // Ids of the documents whose file was looked at: all that grows with the number of files.
-  std::unordered_set<std::uint64_t> seen_;
-  std::unordered_set<std::size_t> met_paths_;  // hashes: two equal ones only keep a document too long
+  std::unordered_set<std::string> met_paths_;  // files that were looked at: all that grows with their number
   std::vector<std::string> unreadable_;
   std::uint64_t bytes_done_ = 0;
   std::uint64_t bytes_total_ = 0;
