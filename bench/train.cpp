@@ -58,7 +58,7 @@ void take(Side& side, const std::string& output) {
 
 void own_steps(const std::filesystem::path& file, int threads, train::Precision precision, train::Keep keep,
                int warmups, int steps, const std::string& out) {
-  train::Team team(threads);
+  Team team(threads);
   const train::FrozenLlama model = must(train::open_frozen_llama(file, precision, team));
   train::LoraParameters lora(model.shape, train::LoraOptions{}, 1);
   train::LlamaPass pass(model, &lora, team, {keep, 256});

@@ -13,7 +13,7 @@ constexpr std::size_t kBlock = 1U << 15U;
 
 class Vectors {
  public:
-  Vectors(Workers& workers, std::size_t size)
+  Vectors(Team& workers, std::size_t size)
       : workers_(workers), size_(size), blocks_((size + kBlock - 1) / kBlock), partial_(blocks_) {}
 
   template <typename Body>
@@ -51,7 +51,7 @@ class Vectors {
   }
 
  private:
-  Workers& workers_;
+  Team& workers_;
   std::size_t size_;
   std::size_t blocks_;
   std::vector<double> partial_;
@@ -66,7 +66,7 @@ struct Pair {
 }  // namespace
 
 LbfgsResult minimise(const Objective& objective, std::vector<double>& at, const LbfgsOptions& options,
-                     Workers& workers, const std::function<bool(int, double)>& told) {
+                     Team& workers, const std::function<bool(int, double)>& told) {
   constexpr double kDecrease = 1e-4;       // Armijo's condition
   constexpr double kCurvature = 0.9;       // Wolfe's
   constexpr double kValueRounding = 1e-7;  // the objective sums floats

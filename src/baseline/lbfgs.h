@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "baseline/workers.h"
+#include "base/team.h"
 
 namespace loam::baseline {
 
@@ -27,7 +27,7 @@ struct LbfgsResult {
 
 /// `at` is the start, and in the end the best point found. `told` hears of each iteration; false stops.
 LbfgsResult minimise(const Objective& objective, std::vector<double>& at, const LbfgsOptions& options,
-                     Workers& workers,
+                     Team& workers,
                      const std::function<bool(int iteration, double largest_gradient)>& told = {});
 
 }  // namespace loam::baseline

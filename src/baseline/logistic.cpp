@@ -5,11 +5,11 @@
 #include <functional>
 #include <numeric>
 
+#include "base/team.h"
 #include "baseline/kernels.h"
 #include "baseline/lbfgs.h"
 #include "baseline/linear.h"
 #include "baseline/packed.h"
-#include "baseline/workers.h"
 
 namespace loam::baseline {
 namespace {
@@ -60,7 +60,7 @@ struct Rows {
 class Problem {
  public:
   Problem(const Rows& rows, std::vector<int> classes, int outputs, std::vector<float> sample_weight, double c,
-          Workers& workers)
+          Team& workers)
       : rows_(rows),
         class_of_(std::move(classes)),
         outputs_(static_cast<std::size_t>(outputs)),
@@ -174,7 +174,7 @@ class Problem {
   std::vector<int> class_of_;
   std::size_t outputs_, width_;
   std::vector<float> sample_weight_;
-  Workers& workers_;
+  Team& workers_;
   std::vector<float> weights_, bias_, residuals_;
   std::vector<double> losses_, sums_;
   std::vector<float> ones_;
@@ -277,7 +277,7 @@ Result<std::shared_ptr<State>> fit_rows(Rows rows, std::span<const int> labels, 
   }
   const double work = static_cast<double>(rows.count) * static_cast<double>(state->width) *
                       static_cast<double>(rows.dense != nullptr ? rows.columns : 20);
-  Workers workers(work < 1e6 ? 1 : options.threads);  // small fits are done before threads are awake
+  Team workers(work < 1e6 ? 1 : options.threads);  // small fits are done before threads are awake
   if (rows.dense == nullptr) rows.index_columns();
   Problem problem(rows, std::move(class_of), static_cast<int>(state->outputs), std::move(weight), options.c,
                   workers);
@@ -313,7 +313,7 @@ template <typename Logits>
 std::vector<float> predict_blocks(const State& state, std::size_t count, int threads, const Logits& logits) {
   std::vector<float> out(count * static_cast<std::size_t>(state.classes));
   const std::size_t turns = (count + kRowsPerTurn - 1) / kRowsPerTurn;
-  Workers workers(turns > 1 ? threads : 1);
+  Team workers(turns > 1 ? threads : 1);
   workers.run(turns, [&](std::size_t turn) {
     const std::size_t begin = turn * kRowsPerTurn;
     const std::size_t end = std::min(count, begin + kRowsPerTurn);

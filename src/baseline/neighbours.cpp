@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/team.h"
 #include "baseline/linear.h"
 #include "baseline/packed.h"
 #include "baseline/terms.h"
-#include "baseline/workers.h"
 
 namespace loam::baseline {
 namespace {
@@ -177,7 +177,7 @@ std::vector<float> Bm25Neighbours::predict_many(std::span<const std::string> tex
   const auto classes = static_cast<std::size_t>(state_->classes);
   std::vector<float> out(texts.size() * classes);
   const std::size_t turns = (texts.size() + kTextsPerTurn - 1) / kTextsPerTurn;
-  Workers workers(turns > 1 ? threads : 1);
+  Team workers(turns > 1 ? threads : 1);
   workers.run(turns, [&](std::size_t turn) {
     std::vector<float> scores(state_->labels.size(), 0.0F);
     const std::size_t end = std::min(texts.size(), (turn + 1) * kTextsPerTurn);

@@ -5,9 +5,9 @@
 #include <atomic>
 #include <random>
 
+#include "base/team.h"
 #include "baseline/linear.h"
 #include "baseline/terms.h"
-#include "baseline/workers.h"
 
 namespace loam::baseline {
 namespace {
@@ -107,9 +107,9 @@ TEST(Terms, are_found_by_their_place_in_order) {
   EXPECT_EQ(TermTable().find("a"), TermTable::kUnknown);
 }
 
-TEST(Workers, do_each_turn_once_for_any_number_of_threads) {
+TEST(Team, do_each_turn_once_for_any_number_of_threads) {
   for (const int threads : {1, 2, 7}) {
-    Workers workers(threads);
+    Team workers(threads);
     for (int round = 0; round < 50; ++round) {
       std::vector<std::atomic<int>> done(97);
       workers.run(done.size(), [&](std::size_t i) { ++done[i]; });

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/team.h"
 #include "baseline/linear.h"
 #include "baseline/packed.h"
 #include "baseline/terms.h"
-#include "baseline/workers.h"
 
 namespace loam::baseline {
 namespace {
@@ -194,7 +194,7 @@ SparseRow Tfidf::transform(std::string_view text) const {
 std::vector<SparseRow> Tfidf::transform(std::span<const std::string> texts, int threads) const {
   std::vector<SparseRow> rows(texts.size());
   const std::size_t turns = (texts.size() + kTextsPerTurn - 1) / kTextsPerTurn;
-  Workers workers(turns > 1 ? threads : 1);
+  Team workers(turns > 1 ? threads : 1);
   workers.run(turns, [&](std::size_t turn) {
     const std::size_t end = std::min(texts.size(), (turn + 1) * kTextsPerTurn);
     for (std::size_t i = turn * kTextsPerTurn; i < end; ++i) rows[i] = transform(texts[i]);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "train/team.h"
+#include "base/team.h"
 
 namespace loam::train {
 

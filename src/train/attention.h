@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <span>
 
+#include "base/team.h"
 #include "train/operand.h"
 #include "train/segments.h"
-#include "train/team.h"
 
 namespace loam::train {
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "base/team.h"
 #include "train/operand.h"
-#include "train/team.h"
 
 namespace loam::train {
 

@@ -10,10 +10,10 @@
 
 #include "base/progress.h"
 #include "base/result.h"
+#include "base/team.h"
 #include "train/attention.h"
 #include "train/operand.h"
 #include "train/rope.h"
-#include "train/team.h"
 
 namespace loam::train {
 

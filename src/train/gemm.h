@@ -5,8 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/team.h"
 #include "train/operand.h"
-#include "train/team.h"
 
 namespace loam::train {
 

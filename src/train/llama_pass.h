@@ -7,10 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "base/team.h"
 #include "train/frozen_llama.h"
 #include "train/lora.h"
 #include "train/segments.h"
-#include "train/team.h"
 
 namespace loam::train {
 

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/team.h"
 #include "train/frozen_llama.h"
 #include "train/operand.h"
-#include "train/team.h"
 
 namespace loam::train {
 

@@ -1,8 +1,8 @@
 // Between f32 and the precision in which matrices are multiplied.
 #pragma once
 
+#include "base/team.h"
 #include "train/operand.h"
-#include "train/team.h"
 
 namespace loam::train {
 

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 
+#include "base/team.h"
 #include "train/operand.h"
-#include "train/team.h"
 
 namespace loam::train {
 

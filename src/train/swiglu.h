@@ -1,8 +1,8 @@
 // The gated unit of the feed-forward part (Shazeer 2020): y = silu(gate) * up, silu(x) = x / (1 + e^-x).
 #pragma once
 
+#include "base/team.h"
 #include "train/operand.h"
-#include "train/team.h"
 
 namespace loam::train {
 

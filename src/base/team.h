@@ -1,14 +1,14 @@
-// Threads that share the loops of one training step.
+// A few threads for loops whose turns do not depend on each other.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <memory>
 
-namespace loam::train {
+namespace loam {
 
-/// Threads that live as long as the object. A step runs thousands of short loops, so a thread looks for the
-/// next one for a moment before it sleeps. One loop at a time, from one thread.
+/// Threads that live as long as the object. Work may be thousands of short loops (a training step is), so a
+/// thread looks for the next one for a moment before it sleeps. One loop at a time, from one thread.
 class Team {
  public:
   explicit Team(int threads);  ///< 0: one for each core; 1: the caller's thread alone
@@ -32,4 +32,4 @@ class Team {
 void run_ranges(Team& team, std::size_t count, std::size_t grain,
                 const std::function<void(std::size_t begin, std::size_t end)>& range);
 
-}  // namespace loam::train
+}  // namespace loam

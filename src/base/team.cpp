@@ -1,4 +1,4 @@
-#include "train/team.h"
+#include "base/team.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-namespace loam::train {
+namespace loam {
 namespace {
 
 // About ten microseconds: longer than the gap between two loops of a step, shorter than waking a thread.
@@ -116,4 +116,4 @@ void run_ranges(Team& team, std::size_t count, std::size_t grain,
   team.run(parts, [&](std::size_t part) { range(count * part / parts, count * (part + 1) / parts); });
 }
 
-}  // namespace loam::train
+}  // namespace loam
