@@ -30,10 +30,6 @@ const std::vector<AdviceQuestion>& questions() {
   return all;
 }
 
-bool has(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 /// False at the end of the input.
 Result<bool> ask_one(Terminal& terminal, std::istream& in, const Setting& setting, const std::string& text,
                      const std::string& shown_default, Options& options) {
@@ -60,6 +56,10 @@ Result<bool> ask_one(Terminal& terminal, std::istream& in, const Setting& settin
 }
 
 }  // namespace
+
+bool has(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 Result<void> ask_questions(Terminal& terminal, std::istream& in, const tasks::DataGuess* guess,
                            const std::vector<std::string>& said, Options& options) {

@@ -16,6 +16,8 @@ struct AdviceQuestion {
   std::string unknown;  ///< words for the default where its value says nothing to people: "not known"
 };
 
+bool has(const std::vector<std::string>& names, std::string_view name);
+
 /// Asks what was not said on the command line or in a file, one line each; an empty line takes the default. A
 /// value that is refused is asked for again, three times at most. The end of input leaves the rest at their
 /// defaults. `said`: long names of what is known.

@@ -40,10 +40,6 @@ std::string estimate_text(const eval::Estimate& estimate, int digits) {
                      estimate.high, digits);
 }
 
-Json estimate_json(const eval::Estimate& estimate) {
-  return {{"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}, {"n", estimate.n}};
-}
-
 void print_metrics(Terminal& terminal, const std::vector<eval::Metric>& metrics) {
   Table table({Table::Align::left, Table::Align::right, Table::Align::left, Table::Align::right});
   table.add({"METRIC", "VALUE", "95% INTERVAL", "N"}, Style::bold);

@@ -7,6 +7,7 @@
 
 #include "base/json_fwd.h"
 #include "cli/context.h"
+#include "eval/estimate_json.h"
 #include "eval/ledger.h"
 
 namespace loam::cli {
@@ -29,7 +30,6 @@ Result<RunId> finish_run(Context& context, EvalRun& measured, std::uint64_t toke
 
 /// 0.6630 [0.6410, 0.6842]; digits after the point as given.
 std::string estimate_text(const eval::Estimate& estimate, int digits = 4);
-Json estimate_json(const eval::Estimate& estimate);
 
 /// One line for each metric: name, value, interval, n.
 void print_metrics(Terminal& terminal, const std::vector<eval::Metric>& metrics);

@@ -19,10 +19,6 @@ namespace {
 
 using tasks::AdviceTask;
 
-bool has(const std::vector<std::string>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 /// Long names of what was typed, or set in the configuration.
 std::vector<std::string> said_options(const Context& context) {
   std::vector<std::string> said = context.given_names;
@@ -136,12 +132,12 @@ void print_methods(Terminal& terminal, const tasks::Advice& advice, const tasks:
     const tasks::Candidate& one = evidence.candidates[ranked.candidate];
     if (!one.scored) continue;
     std::vector<std::string> row = {
-        one.name, tasks::share_words(one.score.value),
-        fmt::format("{} to {}", tasks::share_words(one.score.low), tasks::share_words(one.score.high))};
+        one.name, tasks::percent(one.score.value),
+        fmt::format("{} to {}", tasks::percent(one.score.low), tasks::percent(one.score.high))};
     if (doubts) {
       row.push_back(!one.knows_doubt         ? ""
                     : one.alone.decided == 0 ? "none"
-                                             : tasks::share_words(one.alone.coverage));
+                                             : tasks::percent(one.alone.coverage));
     }
     row.push_back(tasks::wait_words(one.ms_per_item));
     row.emplace_back(tasks::words_for(one.rung));

@@ -13,13 +13,14 @@
 #include "cli/improve_work.h"
 #include "cli/interrupt.h"
 #include "tasks/classify.h"
+#include "tasks/words.h"
 
 namespace loam::cli {
 namespace {
 
 constexpr std::size_t kSuspectsShown = 10;
 
-std::string percent(double share) { return fmt::format("{:.1f}%", 100.0 * share); }
+using tasks::percent;
 
 const eval::Automation* at_target(const tasks::MethodScore& score, double target) {
   for (const eval::Automation& one : score.automation) {

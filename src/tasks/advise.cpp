@@ -243,11 +243,14 @@ Result<Advice> advise(const Situation& situation, const Evidence& evidence) {
     auto tested = eval::compare_paired(shared.a, shared.b, shared.clusters);
     if (!tested) return tested.error();
     one.more_than_best = tested->difference.value * (advice.money ? 1000.0 : 1.0);
-    const Shared of_scores = shared_items(candidate_of(*best), candidate_of(*best).scores, candidate_of(one),
-                                          candidate_of(one).scores, evidence.clusters);
-    auto score_tested = eval::compare_paired(of_scores.a, of_scores.b, of_scores.clusters);
-    if (!score_tested) return score_tested.error();
-    one.detectable = score_tested->minimum_detectable;
+    one.detectable = tested->minimum_detectable;
+    if (advice.money) {  // else the loss is the score, but for its sign
+      const Shared of_scores = shared_items(candidate_of(*best), candidate_of(*best).scores,
+                                            candidate_of(one), candidate_of(one).scores, evidence.clusters);
+      auto score_tested = eval::compare_paired(of_scores.a, of_scores.b, of_scores.clusters);
+      if (!score_tested) return score_tested.error();
+      one.detectable = score_tested->minimum_detectable;
+    }
     p.push_back(tested->p);
     compared.push_back(&one);
   }

@@ -16,6 +16,7 @@
 #include "eval/cases.h"
 #include "eval/classification.h"
 #include "eval/metrics.h"
+#include "tasks/words.h"
 
 namespace loam::tasks {
 
@@ -170,7 +171,6 @@ std::string advice_page(const Advice& advice, const Situation& situation, const 
                         const std::vector<std::string>& next_steps);
 
 // Words that the doors share -------------------------------------------------------------------------------
-std::string share_words(double share);                             ///< "91.6%"
 std::string money_words(double money, std::string_view currency);  ///< "1,240 EUR", "0.35 EUR"
 std::string hours_words(double hours);                             ///< "3.1 hours", "12 minutes"
 std::string count_words(double count);                             ///< "3,040", "0.4"

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "eval/chart.h"
+#include "eval/estimate_json.h"
 #include "eval/html_page.h"
 #include "tasks/advise.h"
 
@@ -15,10 +16,6 @@ namespace {
 constexpr double kDaysPerMonth = 365.25 / 12.0;
 
 Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
-
-Json estimate_json(const eval::Estimate& one) {
-  return {{"value", one.value}, {"low", one.low}, {"high", one.high}, {"n", one.n}};
-}
 
 Json cost_json(const MonthlyCost& cost) {
   return {{"items", cost.items},
@@ -253,11 +250,11 @@ std::string advice_page(const Advice& advice, const Situation& situation, const 
       table.rows.push_back({one.name, ranked.excluded, "", "", "", "", ""});
       continue;
     }
-    table.rows.push_back({one.name, std::string(words_for(one.rung)), share_words(one.score.value),
-                          fmt::format("{} to {}", share_words(one.score.low), share_words(one.score.high)),
+    table.rows.push_back({one.name, std::string(words_for(one.rung)), percent(one.score.value),
+                          fmt::format("{} to {}", percent(one.score.low), percent(one.score.high)),
                           !one.knows_doubt         ? ""
                           : one.alone.decided == 0 ? "none"
-                                                   : share_words(one.alone.coverage),
+                                                   : percent(one.alone.coverage),
                           wait_words(one.ms_per_item), fmt::format("{:.0f} MB", std::ceil(one.memory_mb))});
   }
   page.table(table);
@@ -310,7 +307,7 @@ std::string advice_page(const Advice& advice, const Situation& situation, const 
        {"items a day", count_words(situation.items_per_day)},
        {"longest wait", situation.latency_ms > 0 ? wait_words(situation.latency_ms) : "any"},
        {"privacy", reach_words(situation.reach)},
-       {"target", share_words(situation.target)},
+       {"target", percent(situation.target)},
        {"a mistake costs", or_unknown(situation.error_cost, situation.currency)},
        {"a person's item costs", or_unknown(situation.check_cost, situation.currency)},
        {"this machine costs a month", or_unknown(situation.machine_month, situation.currency)},

@@ -15,10 +15,6 @@ constexpr double kFarAway = 1000;
 // A step of the learning curve below this is not worth the labelling.
 constexpr double kWorthwhileGain = 0.01;
 
-std::string points(double difference) { return fmt::format("{:.1f} points", 100 * std::abs(difference)); }
-
-std::string chance(double p) { return p < 0.001 ? "p < 0.001" : fmt::format("p = {:.2g}", p); }
-
 std::string what_items(AdviceTask task) {
   switch (task) {
     case AdviceTask::classify:
@@ -38,13 +34,13 @@ std::string what_items(AdviceTask task) {
 /// "is right for 91.6%", or the score in the measure's name.
 std::string score_words(const Evidence& evidence, const Candidate& candidate) {
   const std::string interval =
-      fmt::format("({} to {})", share_words(candidate.score.low), share_words(candidate.score.high));
+      fmt::format("({} to {})", percent(candidate.score.low), percent(candidate.score.high));
   if (evidence.metric == "accuracy" || evidence.metric == "right" || evidence.metric == "pass@1") {
-    return fmt::format("is right for {} {} of {}", share_words(candidate.score.value), interval,
+    return fmt::format("is right for {} {} of {}", percent(candidate.score.value), interval,
                        count_words(static_cast<double>(candidate.items.size())));
   }
-  return fmt::format("scores {} {} in {} over {}", share_words(candidate.score.value), interval,
-                     evidence.metric, count_words(static_cast<double>(candidate.items.size())));
+  return fmt::format("scores {} {} in {} over {}", percent(candidate.score.value), interval, evidence.metric,
+                     count_words(static_cast<double>(candidate.items.size())));
 }
 
 /// The method for people who have never met its name.
@@ -135,8 +131,7 @@ void explain_choice(Advice& advice, const Situation& situation, const Evidence& 
     const Candidate& other = evidence.candidates[one.candidate];
     if (!other.scored || !other.trivial) continue;
     if (&one == &chosen) continue;
-    advice.because.push_back(
-        fmt::format("Without trying ({}): {}.", other.name, share_words(other.score.value)));
+    advice.because.push_back(fmt::format("Without trying ({}): {}.", other.name, percent(other.score.value)));
     break;
   }
   if (winner.knows_doubt) {
@@ -145,15 +140,15 @@ void explain_choice(Advice& advice, const Situation& situation, const Evidence& 
           fmt::format("Where {} is sure enough it needs no person: {} of the items at a target of {} ({} of "
                       "these were right "
                       "on items that had no part in choosing the threshold). The rest goes to a person.",
-                      winner.name, share_words(winner.alone.coverage), share_words(winner.alone.target),
-                      share_words(winner.alone.accuracy)));
+                      winner.name, percent(winner.alone.coverage), percent(winner.alone.target),
+                      percent(winner.alone.accuracy)));
     } else {
       std::string text = fmt::format("No share of the items can be shown to be right at {} without a person.",
-                                     share_words(situation.target));
+                                     percent(situation.target));
       for (auto lower = winner.targets.rbegin(); lower != winner.targets.rend(); ++lower) {
         if (lower->target >= situation.target || lower->decided == 0) continue;
-        text += fmt::format(" At {} it would be {} of them.", share_words(lower->target),
-                            share_words(lower->coverage));
+        text +=
+            fmt::format(" At {} it would be {} of them.", percent(lower->target), percent(lower->coverage));
         break;
       }
       advice.because.push_back(std::move(text));
@@ -219,11 +214,11 @@ void explain_changes(Advice& advice, const Situation& situation, const Evidence&
     changes.push_back(
         gain >= kWorthwhileGain
             ? fmt::format("More examples to learn from: {} gave {}, {} gave {}; the curve still rises.",
-                          count_words(static_cast<double>(half.examples)), share_words(half.score.value),
-                          count_words(static_cast<double>(all.examples)), share_words(all.score.value))
+                          count_words(static_cast<double>(half.examples)), percent(half.score.value),
+                          count_words(static_cast<double>(all.examples)), percent(all.score.value))
             : fmt::format("More examples to learn from: little. {} gave {}, {} gave {}.",
-                          count_words(static_cast<double>(half.examples)), share_words(half.score.value),
-                          count_words(static_cast<double>(all.examples)), share_words(all.score.value)));
+                          count_words(static_cast<double>(half.examples)), percent(half.score.value),
+                          count_words(static_cast<double>(all.examples)), percent(all.score.value)));
   }
   for (const eval::DataNote& note : evidence.notes) {
     if (note.kind != "stray label" || note.message.find("kept apart") == std::string::npos) continue;
@@ -248,7 +243,7 @@ void explain_changes(Advice& advice, const Situation& situation, const Evidence&
       text += *advice.hosted->needed_score > 1
                   ? " Even without a single mistake it would cost more than the method chosen."
                   : fmt::format(" It would be worth it if it were right for more than {} of the items.",
-                                share_words(std::max(0.0, *advice.hosted->needed_score)));
+                                percent(std::max(0.0, *advice.hosted->needed_score)));
     }
     if (situation.reach != Reach::third_party)
       text += " As said, the texts may not go to a third party, so that it is no choice.";
@@ -270,7 +265,7 @@ void note_assumptions(Advice& advice, const Situation& situation) {
     advice.assumed.push_back(
         fmt::format("The target of {} follows from the costs: below it a mistake ({}) costs more than a "
                     "person's look ({}).",
-                    share_words(situation.target), money_words(situation.error_cost, situation.currency),
+                    percent(situation.target), money_words(situation.error_cost, situation.currency),
                     money_words(situation.check_cost, situation.currency)));
   }
   if (situation.error_cost <= 0 && situation.check_cost <= 0) {
@@ -311,8 +306,6 @@ std::string_view words_for(Rung rung) {
   }
   return "";
 }
-
-std::string share_words(double share) { return fmt::format("{:.1f}%", 100 * share); }
 
 std::string count_words(double count) {
   if (std::abs(count) < 10 && std::abs(count - std::round(count)) > 0.05) return fmt::format("{:.1f}", count);

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "baseline/packed.h"
+#include "eval/estimate_json.h"
 #include "tasks/classify_parts.h"
 #include "tasks/embed_texts.h"
 #include "tasks/folds.h"
@@ -24,10 +25,6 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::uintmax_t kMostBytes = std::uintmax_t{4} << 30U;
 constexpr double kConfidence = 0.95;
 constexpr std::size_t kTextsPerCall = 2048;
-
-Json estimate_json(const eval::Estimate& estimate) {
-  return {{"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}, {"n", estimate.n}};
-}
 
 eval::Estimate estimate_from(const Json& json) {
   return {json.at("value").get<double>(), json.at("low").get<double>(), json.at("high").get<double>(),

@@ -310,12 +310,6 @@ Result<void> find_suspects(ClassifierComparison& comparison, const Arena& arena,
 
 }  // namespace
 
-std::string thousands(std::size_t count) {
-  std::string digits = std::to_string(count);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
-}
-
 std::vector<LabelSuspect> label_suspects(std::span<const float> probabilities, std::span<const int> labels,
                                          const std::vector<std::string>& names) {
   const std::size_t classes = names.size();

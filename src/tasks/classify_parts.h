@@ -9,6 +9,7 @@
 #include "base/json_fwd.h"
 #include "tasks/classify.h"
 #include "tasks/folds.h"
+#include "tasks/words.h"
 
 namespace loam::tasks {
 
@@ -62,11 +63,6 @@ Result<Outcome> run_language_model(Method method, const Arena& arena, const Comp
 
 /// Sorts the methods best first, tests each against the best, and recommends.
 Result<void> rank_and_recommend(ClassifierComparison& comparison, const std::vector<std::string>& clusters);
-
-/// "91.6%"
-std::string percent(double share);
-/// "3,080"
-std::string thousands(std::size_t count);
 
 /// `count` of `from`, drawn by `seed`, ascending.
 std::vector<std::size_t> draw_some(std::size_t from, std::size_t count, std::uint64_t seed);

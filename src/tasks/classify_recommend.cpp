@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "eval/estimate_json.h"
 #include "eval/significance.h"
 #include "tasks/classify_parts.h"
 
@@ -44,10 +45,6 @@ SharedItems shared_items(const MethodScore& a, const MethodScore& b,
   return shared;
 }
 
-std::string points(double difference) { return fmt::format("{:.1f} points", 100.0 * std::abs(difference)); }
-
-std::string chance(double p) { return p < 0.001 ? "p < 0.001" : fmt::format("p = {:.2g}", p); }
-
 std::string milliseconds(double ms) {
   return ms < 0.01 ? "less than 0.01 ms"
          : ms < 10 ? fmt::format("{:.2f} ms", ms)
@@ -79,8 +76,6 @@ std::string automation_of(const MethodScore& score) {
 }
 
 }  // namespace
-
-std::string percent(double share) { return fmt::format("{:.1f}%", 100.0 * share); }
 
 Result<void> rank_and_recommend(ClassifierComparison& comparison, const std::vector<std::string>& clusters) {
   std::vector<MethodScore>& methods = comparison.methods;
@@ -202,14 +197,6 @@ Result<void> rank_and_recommend(ClassifierComparison& comparison, const std::vec
   comparison.recommended = {chosen.name, reason};
   return done();
 }
-
-namespace {
-
-Json estimate_json(const eval::Estimate& estimate) {
-  return {{"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}, {"n", estimate.n}};
-}
-
-}  // namespace
 
 Json to_json(const ClassifierComparison& comparison, const CompareRequest& request) {
   Json methods = Json::array();
