@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/span.h"
 
 namespace loam::engine {
 
@@ -146,6 +147,49 @@ class Embedder {
   /// (texts.size(), dimensions()) row-major, each row of unit length. A text longer than max_tokens() is an
   /// error (out_of_room), never cut.
   virtual Result<std::vector<float>> embed(std::span<const std::string> texts) = 0;
+};
+
+/// Says how well passages answer a question, by reading both together. One call at a time per object.
+class Reranker {
+ public:
+  virtual ~Reranker() = default;
+  /// The adapter's name, or the model's where there is none.
+  virtual const std::string& model_name() const = 0;
+  /// Changes whenever the scores would.
+  virtual const std::string& fingerprint() const = 0;
+  /// One score for each passage, in their order: the log-odds that it answers the question, as far as the
+  /// training goes. A passage longer than the model reads at once is read in overlapping windows, and its best
+  /// one counts. bad_request for a question that leaves no room for a passage. No passages: no scores.
+  virtual Result<std::vector<float>> score(std::string_view question,
+                                           std::span<const std::string> passages) = 0;
+};
+
+/// A passage as a reader gets it.
+struct PassageToRead {
+  std::string text;
+  std::size_t answers_from = 0;  ///< what stands before this byte (a heading) is read and never the answer
+};
+
+/// A possible answer, word for word.
+struct AnswerSpan {
+  Span span;        ///< bytes of PassageToRead::text
+  float score = 0;  ///< log-odds against "no answer here": above 0 the reader would rather say this
+};
+
+/// Finds the words of a passage that answer a question. One call at a time per object.
+class SpanReader {
+ public:
+  virtual ~SpanReader() = default;
+  /// The adapter's name.
+  virtual const std::string& model_name() const = 0;
+  /// Changes whenever the spans would.
+  virtual const std::string& fingerprint() const = 0;
+  /// For each passage its best spans, best first, at most `most` of them and none inside another; empty only
+  /// for a passage without text. Spans start and end at tokens of the model. Long passages are read in
+  /// overlapping windows. bad_request for a question that leaves no room for a passage.
+  virtual Result<std::vector<std::vector<AnswerSpan>>> read(std::string_view question,
+                                                            std::span<const PassageToRead> passages,
+                                                            int most = 8) = 0;
 };
 
 }  // namespace loam::engine

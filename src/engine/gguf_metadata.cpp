@@ -220,6 +220,7 @@ Result<void> read_array(Cursor& cursor, GgufMetadata& out, GgufValue& value, con
     return gguf_error(place,
                       who + " claims " + std::to_string(*count) + " elements, more than the file can hold");
   }
+  value.data_offset = cursor.position();
   char raw[8];
   for (std::uint64_t i = 0; i < *count; ++i) {
     if (auto got = cursor.read(raw, width, who); !got) return got.error();

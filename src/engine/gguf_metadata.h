@@ -45,6 +45,7 @@ struct GgufValue {
   GgufType type = GgufType::uint8;  ///< of the value, or of the elements of an array
   bool is_array = false;
   std::uint64_t count = 1;                ///< elements of an array
+  std::uint64_t data_offset = 0;          ///< of an array of numbers: where in the file its elements begin
   std::uint64_t unsigned_value = 0;       ///< integers and booleans that are not negative
   std::int64_t signed_value = 0;          ///< integers
   double number = 0;                      ///< numbers of any type
