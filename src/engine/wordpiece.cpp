@@ -60,40 +60,57 @@ void append_base_letters(std::u32string& out, char32_t point) {
   }
 }
 
+/// Normalises; `origins`, where it is not null, becomes the place in the text of each byte's code point.
+std::string normalise(std::string_view whole, WordPieceRules rules, std::vector<std::size_t>* origins) {
+  std::string out;
+  out.reserve(whole.size() + whole.size() / 8);
+  std::u32string letters;
+  for (std::size_t at = 0, next = 0; at < whole.size(); at = next) {
+    const CodePoint point = decode_utf8(whole.substr(at));
+    next = at + point.size;
+    if (!point.valid || contains(kLeftOut, point.value)) continue;
+    if (contains(kSpaces, point.value)) {
+      out += ' ';
+    } else {
+      letters.clear();
+      if (rules.strip_accents) {
+        append_base_letters(letters, point.value);
+      } else {
+        letters += point.value;
+      }
+      const bool chinese = contains(kChinese, point.value);
+      if (chinese) out += ' ';
+      for (const char32_t letter : letters) {
+        const Pair* lower = rules.lowercase ? find(kLower, letter) : nullptr;
+        append_utf8(out, lower != nullptr ? lower->to : letter);
+        // The one letter whose lower case is two (U+0130), where accents stay.
+        if (lower != nullptr && letter == 0x130) append_utf8(out, 0x307);
+      }
+      if (chinese) out += ' ';
+    }
+    if (origins != nullptr) origins->resize(out.size(), at);
+  }
+  return out;
+}
+
+/// The end of the code point at `at`, with the marks on it.
+std::size_t end_of_letter(std::string_view text, std::size_t at) {
+  at += decode_utf8(text.substr(at)).size;
+  while (at < text.size()) {
+    const CodePoint mark = decode_utf8(text.substr(at));
+    if (!mark.valid || !contains(kNonspacingMarks, mark.value)) break;
+    at += mark.size;
+  }
+  return at;
+}
+
 constexpr std::string_view kWordStart = "\xE2\x96\x81";  // U+2581: how GGUF marks a piece that starts a word
 constexpr std::size_t kMostLettersInWord = 100;          // the publishers' limit; a longer word is unknown
 
 }  // namespace
 
 std::string normalise_for_wordpiece(std::string_view text, WordPieceRules rules) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 8);
-  std::u32string letters;
-  while (!text.empty()) {
-    const CodePoint point = decode_utf8(text);
-    text.remove_prefix(point.size);
-    if (!point.valid || contains(kLeftOut, point.value)) continue;
-    if (contains(kSpaces, point.value)) {
-      out += ' ';
-      continue;
-    }
-    letters.clear();
-    if (rules.strip_accents) {
-      append_base_letters(letters, point.value);
-    } else {
-      letters += point.value;
-    }
-    const bool chinese = contains(kChinese, point.value);
-    if (chinese) out += ' ';
-    for (const char32_t letter : letters) {
-      const Pair* lower = rules.lowercase ? find(kLower, letter) : nullptr;
-      append_utf8(out, lower != nullptr ? lower->to : letter);
-      // The one letter whose lower case is two (U+0130), where accents stay.
-      if (lower != nullptr && letter == 0x130) append_utf8(out, 0x307);
-    }
-    if (chinese) out += ' ';
-  }
-  return out;
+  return normalise(text, rules, nullptr);
 }
 
 std::vector<std::string_view> wordpiece_words(std::string_view normalised) {
@@ -147,35 +164,54 @@ std::optional<WordPiece> WordPiece::of(const LocalModel& model) {
   return pieces;
 }
 
-void WordPiece::add_word(std::string_view word, std::vector<Token>& tokens) const {
-  const std::size_t before = tokens.size();
+void WordPiece::add_word(std::string_view word, std::vector<Piece>& pieces) const {
+  const std::size_t before = pieces.size();
   bool known = utf8_length(word) <= kMostLettersInWord;
   std::string piece;
   for (std::size_t at = 0; known && at < word.size();) {
-    const auto& pieces = at == 0 ? beginnings_ : endings_;
+    const auto& vocabulary = at == 0 ? beginnings_ : endings_;
     known = false;
     for (std::size_t size = std::min(word.size() - at, longest_bytes_); size > 0; --size) {
       size = utf8_floor(word.substr(at), size);
       if (size == 0) break;
       piece.assign(word.substr(at, size));
-      const auto found = pieces.find(piece);
-      if (found == pieces.end()) continue;
-      tokens.push_back(found->second);
+      const auto found = vocabulary.find(piece);
+      if (found == vocabulary.end()) continue;
+      pieces.push_back({found->second, at, at + size});
       at += size;
       known = true;
       break;
     }
   }
   if (known) return;
-  tokens.resize(before);
-  tokens.push_back(unknown_);
+  pieces.resize(before);
+  pieces.push_back({unknown_, 0, word.size()});
 }
 
 std::vector<Token> WordPiece::encode(std::string_view text) const {
   std::vector<Token> tokens = {first_};
-  const std::string normalised = normalise_for_wordpiece(text, rules_);
-  for (const std::string_view word : wordpiece_words(normalised)) add_word(word, tokens);
+  std::vector<Piece> pieces;
+  const std::string normalised = normalise(text, rules_, nullptr);
+  for (const std::string_view word : wordpiece_words(normalised)) add_word(word, pieces);
+  for (const Piece& piece : pieces) tokens.push_back(piece.id);
   tokens.push_back(last_);
+  return tokens;
+}
+
+std::vector<PlacedToken> WordPiece::encode_placed(std::string_view text) const {
+  std::vector<PlacedToken> tokens;
+  std::vector<std::size_t> origins;
+  const std::string normalised = normalise(text, rules_, &origins);
+  std::vector<Piece> pieces;
+  for (const std::string_view word : wordpiece_words(normalised)) {
+    pieces.clear();
+    add_word(word, pieces);
+    const auto start = static_cast<std::size_t>(word.data() - normalised.data());
+    for (const Piece& piece : pieces) {
+      tokens.push_back(
+          {piece.id, {origins[start + piece.begin], end_of_letter(text, origins[start + piece.end - 1])}});
+    }
+  }
   return tokens;
 }
 

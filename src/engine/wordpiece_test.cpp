@@ -61,6 +61,36 @@ TEST(WordPiece, gives_the_tokens_of_llama_cpp_for_plain_english) {
   }
 }
 
+TEST(WordPiece, tokens_know_their_place_in_the_text) {
+  const auto path = testing::scratch_folder() / "wordpiece_places.gguf";
+  ASSERT_TRUE(testing::write_tiny_embedder(path).ok());
+  const auto model = LocalModel::open(path);
+  ASSERT_TRUE(model.ok()) << model.error().line();
+  const auto pieces = WordPiece::of(**model);
+  ASSERT_TRUE(pieces.has_value());
+  // A capital, a word with an accent of its own and one with a mark after the letter, Hangul, a broken byte.
+  const std::string text =
+      "  The pri\xC3\xA7"
+      "e, cafe\xCC\x81! \xED\x95\x9C\xFF 12\tdays";
+  const auto placed = pieces->encode_placed(text);
+  std::vector<Token> ids = {pieces->first()};
+  std::size_t before = 0;
+  std::string letters;
+  for (const PlacedToken& token : placed) {
+    ids.push_back(token.id);
+    EXPECT_GE(token.span.start, before);
+    EXPECT_LT(token.span.start, token.span.end);
+    before = token.span.start;
+    letters += "[" + std::string(slice(text, token.span)) + "]";
+  }
+  ids.push_back(pieces->last());
+  EXPECT_EQ(ids, pieces->encode(text));
+  EXPECT_EQ(placed.front().span, (Span{2, 5}));
+  EXPECT_NE(letters.find("e\xCC\x81]"), std::string::npos) << letters;
+  EXPECT_EQ(letters.find("[ "), std::string::npos) << letters;
+  EXPECT_TRUE(pieces->encode_placed("").empty());
+}
+
 TEST(WordPiece, is_not_offered_for_other_tokenizers) {
   EXPECT_FALSE(WordPiece::of(*testing::tiny_model()).has_value());
 }
