@@ -3,8 +3,7 @@
 #include <cmath>
 #include <map>
 
-#include "engine/gguf_metadata.h"
-#include "engine/model_file.h"
+#include "engine/gguf_file.h"
 
 namespace loam::engine {
 namespace {
@@ -13,18 +12,6 @@ constexpr std::uint64_t kHighestRank = 4096;
 constexpr std::uint32_t kF32 = 0;  // ggml type numbers
 constexpr std::uint32_t kF16 = 1;
 constexpr std::uint32_t kBf16 = 30;
-
-class FileSource : public GgufBytes {
- public:
-  explicit FileSource(ReadOnlyFile file) : file_(std::move(file)) {}
-  std::uint64_t size() const override { return file_.size(); }
-  Result<void> read_at(std::uint64_t offset, void* out, std::size_t bytes) override {
-    return file_.read_at(offset, out, bytes);
-  }
-
- private:
-  ReadOnlyFile file_;
-};
 
 struct Pair {
   const GgufTensor* a = nullptr;
@@ -64,7 +51,7 @@ Result<void> check_adapter(const std::filesystem::path& path, std::string_view m
   if (!opened) {
     return opened.error();
   }
-  FileSource source(std::move(*opened));
+  GgufFile source(std::move(*opened));
   const std::string place = path.string();
   const auto file = read_gguf_metadata(source, place);
   if (!file) {

@@ -8,8 +8,7 @@
 #include <unordered_set>
 
 #include "base/utf8.h"
-#include "engine/gguf_metadata.h"
-#include "engine/model_file.h"
+#include "engine/gguf_file.h"
 
 namespace loam::engine {
 namespace {
@@ -597,18 +596,6 @@ Result<GgufSummary> summarise(const GgufMetadata& file, std::string_view place) 
   return summary;
 }
 
-class FileBytes : public GgufBytes {
- public:
-  explicit FileBytes(ReadOnlyFile file) : file_(std::move(file)) {}
-  std::uint64_t size() const override { return file_.size(); }
-  Result<void> read_at(std::uint64_t offset, void* out, std::size_t bytes) override {
-    return file_.read_at(offset, out, bytes);
-  }
-
- private:
-  ReadOnlyFile file_;
-};
-
 class MemoryBytes : public GgufBytes {
  public:
   explicit MemoryBytes(std::string_view bytes) : bytes_(bytes) {}
@@ -638,7 +625,7 @@ bool is_known_architecture(std::string_view name) {
 Result<GgufSummary> check_gguf(const std::filesystem::path& path) {
   auto file = ReadOnlyFile::open(path);
   if (!file) return file.error();
-  FileBytes bytes(std::move(*file));
+  GgufFile bytes(std::move(*file));
   const auto metadata = read_gguf_metadata(bytes, path.string());
   if (!metadata) return metadata.error();
   return summarise(*metadata, path.string());

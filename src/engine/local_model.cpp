@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "common.h"
+#include "engine/base_identity.h"
 #include "engine/llama_handles.h"
 #include "engine/llama_log.h"
 
@@ -311,6 +312,7 @@ Result<std::shared_ptr<LocalModel>> LocalModel::open(const std::filesystem::path
 const std::string& LocalModel::name() const { return impl_->name; }
 const std::filesystem::path& LocalModel::file() const { return impl_->file; }
 const std::string& LocalModel::fingerprint() const { return impl_->fingerprint; }
+Result<std::string> LocalModel::identity() const { return base_identity(impl_->file); }
 const std::string& LocalModel::description() const { return impl_->description; }
 const std::string& LocalModel::architecture() const { return impl_->summary.architecture; }
 int LocalModel::vocabulary_size() const { return llama_vocab_n_tokens(impl_->vocabulary); }

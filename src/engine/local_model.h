@@ -65,6 +65,9 @@ class LocalModel {
   /// Changes whenever the results would: hash of the file's metadata, tensor list, size and a sample of its
   /// weights (README.md says which bytes). 64 hex digits; costs milliseconds where a full hash costs seconds.
   const std::string& fingerprint() const;
+  /// base_identity() of its file: the same for all quantisations of one model. Reads the file once more, for
+  /// milliseconds.
+  Result<std::string> identity() const;
   /// llama.cpp's one-line description, e.g. "llama 134M Q4_1".
   const std::string& description() const;
   const std::string& architecture() const;  ///< "llama", "bert", ...

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <vector>
 
+#include "engine/base_identity.h"
 #include "engine/gguf_writer.h"
 #include "train/durable_file.h"
 
@@ -32,6 +33,7 @@ Result<void> write_adapter(const std::filesystem::path& path, const LoraParamete
   writer.set("adapter.lora.alpha", lora.options().scale() * static_cast<float>(rank));
   writer.set(kBaseNameKey, std::string_view(base.name));
   writer.set(kBaseFingerprintKey, std::string_view(base.fingerprint));
+  if (!base.identity.empty()) writer.set(engine::kBaseIdentityKey, std::string_view(base.identity));
   std::string data;
   for (std::size_t layer = 0; layer < lora.layers(); ++layer) {
     for (std::size_t i = 0; i < kTargetCount; ++i) {

@@ -13,6 +13,7 @@ namespace loam::train {
 struct BaseModel {
   std::string name;         ///< as people know it
   std::string fingerprint;  ///< engine::LocalModel::fingerprint()
+  std::string identity{};   ///< engine::base_identity(); empty: not known
 };
 
 /// Keys of ours in an adapter's metadata.
