@@ -57,6 +57,8 @@ bool fits(FieldKind kind, ValueForm form) {
       return form == ValueForm::iban;
     case FieldKind::url:
       return form == ValueForm::url;
+    case FieldKind::card:
+      return form == ValueForm::card;
     case FieldKind::text:
     case FieldKind::yes_no:
       return false;
@@ -78,6 +80,8 @@ FieldKind kind_of(const FieldHint& hint, const std::vector<std::string>& words) 
   if (has_word(words, {"iban"})) return FieldKind::iban;
   if (has_word(words, {"phone", "fax"})) return FieldKind::phone;
   if (has_word(words, {"url"})) return FieldKind::url;
+  if (has_word(words, {"card"}) && has_word(words, {"credit", "debit", "payment", "number"}))
+    return FieldKind::card;
   if (has_word(words, {"date", "birthday"})) return FieldKind::date;
   return FieldKind::text;
 }
@@ -247,7 +251,7 @@ std::optional<FieldGuess> FieldFinder::beside(const FieldHint& hint, const Label
     for (auto value = from; value != values_.end() && value->span.start < far; ++value) {
       const bool good = kind == FieldKind::text
                             ? value->form == ValueForm::code || value->form == ValueForm::number ||
-                                  value->form == ValueForm::phone
+                                  value->form == ValueForm::phone || value->form == ValueForm::card
                             : fits(kind, value->form);
       if (!good || value->span.start < label.span.end) continue;
       std::string text = kind == FieldKind::text ? std::string(slice(text_, value->span)) : value->value;

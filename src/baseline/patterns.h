@@ -12,7 +12,7 @@
 
 namespace loam::baseline {
 
-enum class ValueForm : std::uint8_t { date, money, percent, number, email, phone, iban, url, code };
+enum class ValueForm : std::uint8_t { date, money, percent, number, email, phone, iban, url, card, code };
 std::string_view name_of(ValueForm form);
 
 /// One value of a text.
@@ -25,7 +25,8 @@ struct FormedValue {
 };
 
 /// In order of their start, not overlapping. An IBAN is one only when its length fits the country and its
-/// check digits are right (ISO 13616, modulo 97). Money is a number beside a currency's sign or ISO 4217
+/// check digits are right (ISO 13616, modulo 97), a card's number only with 13 to 19 digits of which the last
+/// is right (ISO/IEC 7812-1). Money is a number beside a currency's sign or ISO 4217
 /// code. Linear time; any bytes.
 std::vector<FormedValue> find_values(std::string_view text);
 
@@ -36,7 +37,7 @@ bool is_iban(std::string_view text);
 std::vector<std::string> words_of_name(std::string_view name);
 
 /// What a field may hold.
-enum class FieldKind : std::uint8_t { text, number, integer, yes_no, date, email, phone, iban, url };
+enum class FieldKind : std::uint8_t { text, number, integer, yes_no, date, email, phone, iban, url, card };
 
 struct FieldHint {
   std::string name;         ///< of the property

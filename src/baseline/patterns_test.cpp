@@ -77,9 +77,26 @@ TEST(Patterns, telephone_numbers) {
 }
 
 // proves P-BASE-30
+TEST(Patterns, telephone_numbers_in_pairs) {
+  EXPECT_EQ(shown("60-56-85-91"), "phone 60568591");
+  EXPECT_EQ(shown("call 60 56 85 91."), "phone 60568591");
+  EXPECT_EQ(shown("60-56-85 91").find("phone"), std::string::npos);
+  EXPECT_EQ(shown("60-56-85").find("phone"), std::string::npos);
+}
+
+TEST(Patterns, a_card_number_has_the_right_last_digit) {
+  EXPECT_EQ(shown("card 4111111111111111?"), "card 4111111111111111");
+  EXPECT_EQ(shown("4111 1111 1111 1111"), "card 4111111111111111");
+  EXPECT_EQ(shown("3782-822463-10005"), "card 378282246310005");
+  EXPECT_EQ(shown("4111111111111112").find("card"), std::string::npos);  // one digit wrong
+  EXPECT_EQ(shown("411111111111").find("card"), std::string::npos);      // too short
+  EXPECT_EQ(shown("4111 11 11 1111 1111 11").find("card"), std::string::npos);
+}
+
 TEST(Patterns, an_iban_has_the_right_length_and_check_digits) {
   EXPECT_EQ(shown("DE89 3704 0044 0532 0130 00"), "iban DE89370400440532013000");
   EXPECT_EQ(shown("IBAN: GB82WEST12345698765432."), "iban GB82WEST12345698765432");
+  EXPECT_EQ(shown("my iban is gb82west12345698765432"), "iban GB82WEST12345698765432");
   EXPECT_TRUE(is_iban("FR14 2004 1010 0505 0001 3M02 606"));
   EXPECT_FALSE(is_iban("DE89 3704 0044 0532 0130 01"));  // one digit wrong
   EXPECT_FALSE(is_iban("DE89 3704 0044 0532 0130 0"));   // one digit missing

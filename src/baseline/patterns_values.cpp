@@ -23,6 +23,14 @@ bool upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool alnum(char c) { return digit(c) || letter(c); }
 bool byte_of_word(char c) { return alnum(c) || static_cast<unsigned char>(c) >= 0x80; }
 
+char capital(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+std::string capitals(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = capital(c);
+  return out;
+}
+
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -56,6 +64,17 @@ bool check_digits_fit(std::string_view iban) {
                     : (rest * 100 + static_cast<unsigned>(c - 'A') + 10) % 97;
   }
   return rest == 1;
+}
+
+/// The last digit of a card's number by the others (Luhn; ISO/IEC 7812-1, annex B).
+bool card_digit_fits(std::string_view digits) {
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    unsigned value = static_cast<unsigned>(digits[digits.size() - 1 - i] - '0');
+    if (i % 2 == 1) value = value > 4 ? 2 * value - 9 : 2 * value;
+    sum += value;
+  }
+  return sum % 10 == 0;
 }
 
 /// Month of a name or its usual short form; English, German, French. 0: none.
@@ -185,6 +204,7 @@ class Scanner {
       if (auto found = email()) return found;
       if (auto found = numeric_date()) return found;
       if (auto found = day_first_date()) return found;
+      if (auto found = card()) return found;
       if (auto found = phone()) return found;
       if (auto found = code()) return found;
       return number(at_);
@@ -242,16 +262,16 @@ class Scanner {
   }
 
   std::optional<FormedValue> iban() const {
-    if (!upper(text_[at_]) || !upper(peek(at_ + 1)) || !digit(peek(at_ + 2)) || !digit(peek(at_ + 3))) {
+    if (!letter(text_[at_]) || !letter(peek(at_ + 1)) || !digit(peek(at_ + 2)) || !digit(peek(at_ + 3))) {
       return std::nullopt;
     }
-    const int length = iban_length(text_.substr(at_, 2));
+    const int length = iban_length(capitals(text_.substr(at_, 2)));
     std::string plain;
     std::size_t end = at_;
     while (end < text_.size() && plain.size() < static_cast<std::size_t>(length)) {
       const char c = text_[end];
-      if (digit(c) || upper(c)) {
-        plain += c;
+      if (alnum(c)) {
+        plain += capital(c);
       } else if (c != ' ' || peek(end + 1) == ' ') {
         break;
       }
@@ -513,7 +533,34 @@ class Scanner {
     return make(ValueForm::number, end, value);
   }
 
-  /// International or national with a leading 0 or an area code in brackets; 7 to 15 digits (ITU-T E.164).
+  /// A payment card's number, in one piece or in groups of at least four digits.
+  std::optional<FormedValue> card() const {
+    std::string digits;
+    std::size_t end = at_, group = 0;
+    while (digit(peek(end)) && digits.size() <= 19) {
+      digits += text_[end++];
+      ++group;
+      const bool gap = (peek(end) == ' ' || peek(end) == '-') && digit(peek(end + 1));
+      if (!gap || digits.size() >= 19) continue;
+      if (group < 4) return std::nullopt;
+      group = 0;
+      ++end;
+    }
+    if (digits.size() < 13 || digits.size() > 19 || byte_of_word(peek(end))) return std::nullopt;
+    return card_digit_fits(digits) ? std::optional(make(ValueForm::card, end, digits)) : std::nullopt;
+  }
+
+  /// Groups of two digits with one sign between them: 60-56-85-91, 01 23 45 67 89.
+  static bool in_pairs(std::string_view written) {
+    if (written.size() < 11 || written.size() % 3 != 2) return false;
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      if (i % 3 == 2 ? written[i] != written[2] || digit(written[i]) : !digit(written[i])) return false;
+    }
+    return true;
+  }
+
+  /// International, or national with a leading 0, an area code in brackets or pairs of digits; 7 to 15 digits
+  /// (ITU-T E.164).
   std::optional<FormedValue> phone() const {
     std::size_t at = at_;
     const bool international = text_[at] == '+';
@@ -545,7 +592,7 @@ class Scanner {
     const bool american =
         written.size() == 12 && written[3] == written[7] && (written[3] == '-' || written[3] == '.');
     const bool national = digits.front() == '0' && separators > 0 && digits.size() >= 8;
-    if (!international && !bracket && !american && !national) return std::nullopt;
+    if (!international && !bracket && !american && !national && !in_pairs(written)) return std::nullopt;
     if (bracket && separators < 2) return std::nullopt;
     return make(ValueForm::phone, end, (international ? "+" : "") + digits);
   }
@@ -598,6 +645,8 @@ std::string_view name_of(ValueForm form) {
       return "iban";
     case ValueForm::url:
       return "url";
+    case ValueForm::card:
+      return "card";
     case ValueForm::code:
       return "code";
   }

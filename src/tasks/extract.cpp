@@ -32,6 +32,8 @@ std::string_view kind_word(const baseline::FieldHint& hint) {
       return "IBAN";
     case FieldKind::url:
       return "web address";
+    case FieldKind::card:
+      return "card number";
     case FieldKind::text:
       break;
   }

@@ -41,13 +41,13 @@ std::string comparable(const Json& leaf) {
     even += space ? ' ' : c;
   }
   while (even.ends_with(' ') || even.ends_with('.')) even.pop_back();
-  // Dates are compared as dates.
+  // What has a normal form is compared in it: 05.03.2024 is 2024-03-05, 905-674-3793 is 9056743793.
   const auto values = baseline::find_values(text);
-  if (values.size() == 1 && values[0].form == baseline::ValueForm::date &&
-      values[0].span.size() + 1 >= text.size()) {
-    return values[0].value;
-  }
-  return even;
+  const bool formed =
+      values.size() == 1 &&
+      (values[0].form == baseline::ValueForm::date || values[0].form == baseline::ValueForm::phone ||
+       values[0].form == baseline::ValueForm::iban || values[0].form == baseline::ValueForm::card);
+  return formed && values[0].span.size() + 1 >= text.size() ? to_lower_utf8(values[0].value) : even;
 }
 
 std::vector<Leaf> leaves_of(const Json& data) {

@@ -120,6 +120,8 @@ std::optional<ValueForm> form_of(FieldKind kind) {
       return ValueForm::iban;
     case FieldKind::url:
       return ValueForm::url;
+    case FieldKind::card:
+      return ValueForm::card;
     default:
       return std::nullopt;
   }

@@ -394,6 +394,18 @@ TEST(Score, fields_are_counted_one_by_one) {
   EXPECT_EQ(scores->spans_right, 2U);
 }
 
+TEST(Score, what_has_a_normal_form_is_compared_in_it) {
+  const auto right = [](const char* answer, const char* reference) {
+    const ExtractedData data{std::string("{\"a\": \"") + answer + "\"}", {}, 0, 0};
+    return score_fields(data, std::string("{\"a\": \"") + reference + "\"}")->right;
+  };
+  EXPECT_EQ(right("9056743793", "905-674-3793"), 1U);
+  EXPECT_EQ(right("905.674.3793", "905-674-3793"), 1U);
+  EXPECT_EQ(right("905.674.3794", "905-674-3793"), 0U);
+  EXPECT_EQ(right("2024-03-05", "5 March 2024"), 1U);
+  EXPECT_EQ(right("GB82WEST12345698765432", "gb82 west 1234 5698 7654 32"), 1U);
+}
+
 TEST(Score, nothing_for_nothing_is_right_and_lists_are_sets) {
   ExtractedData nothing{"{\"a\": null}", {}, 0, 0};
   EXPECT_DOUBLE_EQ(score_fields(nothing, "{\"a\": null}")->f1(), 1.0);
