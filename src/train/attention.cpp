@@ -88,6 +88,11 @@ void turn_over(const Factor& block, Operand& left) {
   }
 }
 
+/// Keys, from the sequence's first, that query `query` sees.
+std::size_t keys_seen(const AttentionShape& shape, const Segment& segment, std::size_t query) {
+  return shape.sees == Sees::all ? segment.length : query + 1;
+}
+
 template <typename T>
 void forward_head(const AttentionShape& shape, const Segment& segment, std::size_t head, const Operand& qkv,
                   Operand& out, float* log_sums) {
@@ -108,15 +113,15 @@ void forward_head(const AttentionShape& shape, const Segment& segment, std::size
   work.probabilities.shape(qkv.precision(), kQueries, wide);
   for (std::size_t begin = 0; begin < length; begin += kQueries) {
     const std::size_t queries = std::min(kQueries, length - begin);
-    const std::size_t seen = begin + queries;  // keys that the block's last query sees
+    const std::size_t seen = keys_seen(shape, segment, begin + queries - 1);
     const std::size_t even = round_up(seen, 2);
     const std::size_t across =
         round_up(seen, 32);  // whole panels: columns beyond are zero and never looked at
     const Factor block = all.part(segment.start + begin, queries, head * size, size);
     multiply_packed(block, work.keys_for_scores, across, scores, wide, Add::no);
     for (std::size_t q = 0; q < queries; ++q) {
-      const float log_sum =
-          softmax(scores + q * wide, begin + q + 1, even, shape.scale, work.probabilities.row<T>(q), row);
+      const float log_sum = softmax(scores + q * wide, keys_seen(shape, segment, begin + q), even,
+                                    shape.scale, work.probabilities.row<T>(q), row);
       log_sums[(segment.start + begin + q) * shape.heads + head] = log_sum;
     }
     multiply_packed(work.probabilities.view().part(0, queries, 0, even), work.values, size, part, size,
@@ -155,7 +160,7 @@ void backward_group(const AttentionShape& shape, const Segment& segment, std::si
   for (std::size_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
     for (std::size_t begin = 0; begin < length; begin += kQueries) {
       const std::size_t queries = std::min(kQueries, length - begin);
-      const std::size_t seen = begin + queries;
+      const std::size_t seen = keys_seen(shape, segment, begin + queries - 1);
       const std::size_t even = round_up(seen, 2);
       const std::size_t across = round_up(seen, 32);
       const std::size_t first = segment.start + begin;
@@ -164,9 +169,9 @@ void backward_group(const AttentionShape& shape, const Segment& segment, std::si
       multiply_packed(block, work.keys_for_scores, across, scores, wide, Add::no);
       multiply_packed(dblock, work.values_for_gradients, across, gradients, wide, Add::no);
       for (std::size_t q = 0; q < queries; ++q) {
-        softmax_backward(scores + q * wide, gradients + q * wide, begin + q + 1, even, shape.scale,
-                         log_sums[(first + q) * shape.heads + head], work.probabilities.row<T>(q),
-                         work.dscores.row<T>(q));
+        softmax_backward(scores + q * wide, gradients + q * wide, keys_seen(shape, segment, begin + q), even,
+                         shape.scale, log_sums[(first + q) * shape.heads + head],
+                         work.probabilities.row<T>(q), work.dscores.row<T>(q));
       }
       // dq = ds K; transposed, dV = dO^T P and dK = Q^T ds.
       multiply_packed(work.dscores.view().part(0, queries, 0, even), work.keys, size, part, size, Add::no);

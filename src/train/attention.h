@@ -1,8 +1,9 @@
-// Causal attention with shared key-value heads over packed sequences, computed a block of queries at a time
-// (Dao et al. 2022): the probabilities are made again for the gradients instead of kept.
+// Attention with shared key-value heads over packed sequences, computed a block of queries at a time (Dao et
+// al. 2022): the probabilities are made again for the gradients instead of kept.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "base/team.h"
@@ -11,10 +12,17 @@
 
 namespace loam::train {
 
+/// Which tokens of its sequence a token looks at.
+enum class Sees : std::uint8_t {
+  earlier,  ///< itself and those before it: language models
+  all,      ///< encoders
+};
+
 struct AttentionShape {
   std::size_t heads = 0, kv_heads = 0;  ///< heads is a multiple of kv_heads
   std::size_t head_size = 0;            ///< even
   float scale = 0;                      ///< of the products of queries and keys: 1 / sqrt(head_size)
+  Sees sees = Sees::earlier;
 
   std::size_t query_columns() const { return heads * head_size; }
   std::size_t key_columns() const { return kv_heads * head_size; }

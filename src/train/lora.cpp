@@ -12,27 +12,10 @@ namespace {
 constexpr std::array<Target, kTargetCount> kTargets = {Target::q,    Target::k,  Target::v,   Target::o,
                                                        Target::gate, Target::up, Target::down};
 
-struct Sides {
-  std::size_t in = 0, out = 0;
-};
-
-Sides sides_of(const LlamaShape& shape, Target target) {
+LayerSides sides_of(const LlamaShape& shape) {
   const std::size_t q = shape.attention.query_columns(), kv = shape.attention.key_columns();
-  switch (target) {
-    case Target::q:
-      return {shape.width, q};
-    case Target::k:
-    case Target::v:
-      return {shape.width, kv};
-    case Target::o:
-      return {q, shape.width};
-    case Target::gate:
-    case Target::up:
-      return {shape.width, shape.inner};
-    case Target::down:
-      return {shape.inner, shape.width};
-  }
-  return {};
+  const std::size_t width = shape.width, inner = shape.inner;
+  return {{{width, q}, {width, kv}, {width, kv}, {q, width}, {width, inner}, {width, inner}, {inner, width}}};
 }
 
 }  // namespace
@@ -94,18 +77,22 @@ Group group_of(Target target) {
 }
 
 LoraParameters::LoraParameters(const LlamaShape& shape, const LoraOptions& options, std::uint64_t seed)
+    : LoraParameters(shape.layers, sides_of(shape), options, seed) {}
+
+LoraParameters::LoraParameters(std::size_t layers, const LayerSides& all_sides, const LoraOptions& options,
+                               std::uint64_t seed, std::size_t extra)
     : options_(options) {
   const auto rank = static_cast<std::size_t>(options.rank);
   padded_rank_ = (rank + 1) / 2 * 2;
   const auto last = static_cast<std::size_t>(std::max(options.last_layers, 0));
-  first_layer_ = last == 0 || last >= shape.layers ? 0 : shape.layers - last;
-  matrices_.resize(shape.layers);
-  groups_.resize(shape.layers);
+  first_layer_ = last == 0 || last >= layers ? 0 : layers - last;
+  matrices_.resize(layers);
+  groups_.resize(layers);
   std::size_t next = 0;
-  for (std::size_t layer = first_layer_; layer < shape.layers; ++layer) {
+  for (std::size_t layer = first_layer_; layer < layers; ++layer) {
     for (const Target target : kTargets) {  // in the order of their groups
-      if (!options.targets[static_cast<std::size_t>(target)]) continue;
-      const Sides sides = sides_of(shape, target);
+      const LinearSides sides = all_sides[static_cast<std::size_t>(target)];
+      if (!options.targets[static_cast<std::size_t>(target)] || sides.out == 0) continue;
       LoraGroup& group = groups_[layer][static_cast<std::size_t>(group_of(target))];
       if (group.rows == 0) group = {0, sides.in, next};
       LoraMatrix& matrix = matrices_[layer][static_cast<std::size_t>(target)];
@@ -122,6 +109,8 @@ LoraParameters::LoraParameters(const LlamaShape& shape, const LoraOptions& optio
       next += padded_rank_ * matrix.out;
     }
   }
+  extra_at_ = next;
+  next += extra;
   values_.assign(next, 0.0F);
   gradients_.assign(next, 0.0F);
   first_moments_.assign(next, 0.0F);
@@ -137,7 +126,7 @@ LoraParameters::LoraParameters(const LlamaShape& shape, const LoraOptions& optio
 }
 
 std::size_t LoraParameters::trained() const {
-  std::size_t sum = 0;
+  std::size_t sum = extra();
   for (const auto& layer : matrices_) {
     for (const LoraMatrix& matrix : layer) {
       if (matrix.there) sum += static_cast<std::size_t>(options_.rank) * (matrix.in + matrix.out);

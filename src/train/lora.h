@@ -63,12 +63,23 @@ struct LoraGroup {
   std::size_t a = 0;  ///< first parameter
 };
 
+/// Columns and rows of a linear layer; none where the model has no such layer.
+struct LinearSides {
+  std::size_t in = 0, out = 0;
+};
+/// The linear layers of one layer of a model, by Target.
+using LayerSides = std::array<LinearSides, kTargetCount>;
+
 /// All parameters of one adapter, with their gradients and AdamW's moments.
 class LoraParameters {
  public:
   /// A uniform in +-1/sqrt(in) (PEFT's start), B zero: the model is unchanged at first. Throws
   /// std::bad_alloc.
   LoraParameters(const LlamaShape& shape, const LoraOptions& options, std::uint64_t seed);
+  /// The same for any model of `layers` equal layers. `extra` parameters, zero at first, come after the
+  /// matrices: a head that is trained with the adapter.
+  LoraParameters(std::size_t layers, const LayerSides& sides, const LoraOptions& options, std::uint64_t seed,
+                 std::size_t extra = 0);
 
   const LoraOptions& options() const { return options_; }
   std::size_t padded_rank() const { return padded_rank_; }
@@ -86,8 +97,10 @@ class LoraParameters {
   std::span<float> gradients() { return gradients_; }
   std::span<float> first_moments() { return first_moments_; }
   std::span<float> second_moments() { return second_moments_; }
-  std::size_t a_count() const { return a_count_; }  ///< parameters of all A come first, then those of all B
-  std::size_t trained() const;                      ///< without the rows that only make ranks even
+  std::size_t a_count() const { return a_count_; }    ///< parameters of all A come first, then those of all B
+  std::size_t extra_at() const { return extra_at_; }  ///< where the extra parameters begin
+  std::size_t extra() const { return values_.size() - extra_at_; }
+  std::size_t trained() const;  ///< with the extra ones, without rows that only make ranks even
 
   /// Copies the values in the precision in which they are multiplied; call after each change.
   void round(Precision precision, Team& team);
@@ -101,6 +114,7 @@ class LoraParameters {
   std::size_t padded_rank_ = 0;
   std::size_t first_layer_ = 0;
   std::size_t a_count_ = 0;
+  std::size_t extra_at_ = 0;
   std::vector<std::array<LoraMatrix, kTargetCount>> matrices_;
   std::vector<std::array<LoraGroup, kGroupCount>> groups_;
   std::vector<float> values_, gradients_, first_moments_, second_moments_;

@@ -6,7 +6,9 @@
 #include "train/adamw.h"
 #include "train/attention.h"
 #include "train/cross_entropy.h"
+#include "train/gelu.h"
 #include "train/lanes.h"
+#include "train/layer_norm.h"
 #include "train/rms_norm.h"
 #include "train/rope.h"
 #include "train/swiglu.h"
@@ -57,6 +59,60 @@ TEST(RmsNorm, forward_and_gradient_equal_the_slow_twin) {
       slopes([&](const Doubles& at) { return dot(slow_rms_norm(at, kColumns, wide, epsilon), doubles(dy)); },
              doubles(x));
   EXPECT_LT(relative_error(dx, expected), 1e-5);
+}
+
+// layer_norm -----------------------------------------------------------------------------------------------
+TEST(LayerNorm, forward_and_gradient_equal_the_slow_twin) {
+  constexpr std::size_t kRows = 3, kColumns = 37;
+  constexpr float kEpsilon = 1e-3F;
+  Team team(2);
+  const auto x = random_floats(kRows * kColumns, 21), weight = random_floats(kColumns, 22),
+             bias = random_floats(kColumns, 23), dy = random_floats(kRows * kColumns, 24);
+  const auto slow = [&](const Doubles& at) {
+    Doubles y(at.size());
+    for (std::size_t r = 0; r < kRows; ++r) {
+      const double* row = &at[r * kColumns];
+      const double mean = std::accumulate(row, row + kColumns, 0.0) / kColumns;
+      double squares = 0;
+      for (std::size_t c = 0; c < kColumns; ++c) squares += (row[c] - mean) * (row[c] - mean);
+      const double root = std::sqrt(squares / kColumns + static_cast<double>(kEpsilon));
+      for (std::size_t c = 0; c < kColumns; ++c) {
+        y[r * kColumns + c] =
+            (row[c] - mean) / root * static_cast<double>(weight[c]) + static_cast<double>(bias[c]);
+      }
+    }
+    return y;
+  };
+  std::vector<float> y(x.size()), dx(x.size());
+  layer_norm(team, x.data(), kRows, kColumns, weight.data(), bias.data(), kEpsilon, y.data());
+  EXPECT_LT(relative_error(y, slow(doubles(x))), 1e-6);
+  layer_norm_backward(team, x.data(), kRows, kColumns, weight.data(), kEpsilon, dy.data(), dx.data());
+  const auto expected = slopes([&](const Doubles& at) { return dot(slow(at), doubles(dy)); }, doubles(x));
+  EXPECT_LT(relative_error(dx, expected), 1e-5);
+}
+
+// gelu -----------------------------------------------------------------------------------------------------
+TEST(Gelu, forward_and_gradient_equal_the_slow_twin) {
+  constexpr std::size_t kRows = 4, kColumns = 21;
+  Team team(2);
+  const auto values = random_floats(kRows * kColumns, 25, 6.0F), dy = random_floats(kRows * kColumns, 26);
+  const auto slow = [](const Doubles& at) {
+    Doubles y(at.size());
+    for (std::size_t i = 0; i < at.size(); ++i) {
+      const double inner =
+          std::sqrt(2.0 / 3.14159265358979323846) * (at[i] + 0.044715 * at[i] * at[i] * at[i]);
+      y[i] = 0.5 * at[i] * (1.0 + std::tanh(inner));
+    }
+    return y;
+  };
+  Operand x, y, dx;
+  fill(x, Precision::f32, kRows, kColumns, values);
+  gelu(team, x, y);
+  EXPECT_LT(relative_error(doubles(y), slow(doubles(values))), 1e-6);
+  gelu_backward(team, x, dy.data(), dx);
+  const auto expected =
+      slopes([&](const Doubles& at) { return dot(slow(at), doubles(dy)); }, doubles(values));
+  EXPECT_LT(relative_error(doubles(dx), expected), 1e-5);
 }
 
 // swiglu ---------------------------------------------------------------------------------------------------
@@ -129,15 +185,16 @@ Doubles slow_attention(const AttentionShape& shape, const std::vector<Segment>& 
       const std::size_t kv = head / (shape.heads / shape.kv_heads);
       for (std::size_t q = 0; q < segment.length; ++q) {
         const double* query = &qkv[(segment.start + q) * columns + head * size];
-        Doubles weights(q + 1);
+        const std::size_t seen = shape.sees == Sees::all ? segment.length : q + 1;
+        Doubles weights(seen);
         double sum = 0;
-        for (std::size_t k = 0; k <= q; ++k) {
+        for (std::size_t k = 0; k < seen; ++k) {
           const double* key = &qkv[(segment.start + k) * columns + shape.query_columns() + kv * size];
           weights[k] =
               std::exp(static_cast<double>(shape.scale) * std::inner_product(query, query + size, key, 0.0));
           sum += weights[k];
         }
-        for (std::size_t k = 0; k <= q; ++k) {
+        for (std::size_t k = 0; k < seen; ++k) {
           const double* value =
               &qkv[(segment.start + k) * columns + shape.query_columns() + shape.key_columns() + kv * size];
           for (std::size_t i = 0; i < size; ++i) {
@@ -150,8 +207,10 @@ Doubles slow_attention(const AttentionShape& shape, const std::vector<Segment>& 
   return out;
 }
 
-TEST(Attention, forward_and_gradient_equal_the_slow_twin) {
-  const AttentionShape shape = {4, 2, 6, 0.4F};
+class AttentionOf : public ::testing::TestWithParam<Sees> {};
+
+TEST_P(AttentionOf, forward_and_gradient_equal_the_slow_twin) {
+  const AttentionShape shape = {4, 2, 6, 0.4F, GetParam()};
   const std::vector<Segment> segments = {{0, 1}, {1, 7}, {8, 5}};
   Team team(2);
   const auto values = random_floats(13 * shape.all_columns(), 8);
@@ -167,6 +226,33 @@ TEST(Attention, forward_and_gradient_equal_the_slow_twin) {
       slopes([&](const Doubles& at) { return dot(slow_attention(shape, segments, at), doubles(dvalues)); },
              doubles(values));
   EXPECT_LT(relative_error(dqkv, expected), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(masks, AttentionOf, ::testing::Values(Sees::earlier, Sees::all),
+                         [](const auto& one) { return one.param == Sees::all ? "all" : "earlier"; });
+
+TEST(Attention, of_encoders_reaches_over_all_blocks_of_a_long_sequence) {
+  const AttentionShape shape = {2, 2, 8, 0.35F, Sees::all};
+  const std::vector<Segment> segments = {{0, 131}, {131, 66}};
+  Team team(2);
+  const auto values = random_floats(197 * shape.all_columns(), 15);
+  const auto dvalues = random_floats(197 * shape.query_columns(), 16);
+  Operand qkv, out, dout;
+  fill(qkv, Precision::f32, 197, shape.all_columns(), values);
+  fill(dout, Precision::f32, 197, shape.query_columns(), dvalues);
+  std::vector<float> log_sums(197 * shape.heads), dqkv(values.size(), 9.0F);
+  attention(team, shape, segments, qkv, out, log_sums.data());
+  EXPECT_LT(relative_error(doubles(out), slow_attention(shape, segments, doubles(values))), 1e-5);
+  attention_backward(team, shape, segments, qkv, log_sums.data(), dout, dqkv.data());
+  // Along the gradient the product with `dvalues` grows by the gradient's squared length.
+  const Doubles direction = doubles(dqkv);
+  const auto product_at = [&](double distance) {
+    Doubles at = doubles(values);
+    for (std::size_t i = 0; i < at.size(); ++i) at[i] += distance * direction[i];
+    return dot(slow_attention(shape, segments, at), doubles(dvalues));
+  };
+  const double step = 1e-4 / std::sqrt(dot(direction, direction));
+  EXPECT_NEAR((product_at(step) - product_at(-step)) / (2 * step) / dot(direction, direction), 1.0, 1e-5);
 }
 
 // proves P-TRAIN-05

@@ -5,5 +5,6 @@ set_source_files_properties(
   ${CMAKE_SOURCE_DIR}/src/train/narrow.cpp ${CMAKE_SOURCE_DIR}/src/train/rms_norm.cpp
   ${CMAKE_SOURCE_DIR}/src/train/swiglu.cpp ${CMAKE_SOURCE_DIR}/src/train/rope.cpp
   ${CMAKE_SOURCE_DIR}/src/train/attention.cpp ${CMAKE_SOURCE_DIR}/src/train/cross_entropy.cpp
-  ${CMAKE_SOURCE_DIR}/src/train/adamw.cpp
+  ${CMAKE_SOURCE_DIR}/src/train/adamw.cpp ${CMAKE_SOURCE_DIR}/src/train/layer_norm.cpp
+  ${CMAKE_SOURCE_DIR}/src/train/gelu.cpp
   PROPERTIES COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math")

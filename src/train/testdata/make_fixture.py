@@ -16,7 +16,7 @@ import gguf
 import numpy as np
 import torch
 from torch import nn
-from transformers import (LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config,
+from transformers import (BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config,
                           Qwen3ForCausalLM)
 
 HERE = pathlib.Path(__file__).parent
@@ -174,3 +174,113 @@ def make(name, model, tied):
 make("llama", LlamaForCausalLM(LlamaConfig(**COMMON, tie_word_embeddings=False)), False)
 make("qwen2", Qwen2ForCausalLM(Qwen2Config(**COMMON, tie_word_embeddings=True)), True)
 make("qwen3", Qwen3ForCausalLM(Qwen3Config(**COMMON, tie_word_embeddings=False)), False)
+
+
+# Encoders -------------------------------------------------------------------------------------------------
+
+ENCODER_TARGETS = {"attention.self.query": "attn_q", "attention.self.key": "attn_k",
+                   "attention.self.value": "attn_v", "attention.output.dense": "attn_output",
+                   "intermediate.dense": "ffn_up", "output.dense": "ffn_down"}
+
+
+def make_bert():
+    """bert.gguf: token type 0 everywhere and the approximate GELU, as llama.cpp computes it. The loss is a fixed
+    product with the last states; bert.json and bert.f32 as above."""
+    torch.manual_seed(11)
+    model = BertModel(BertConfig(vocab_size=VOCABULARY, hidden_size=24, intermediate_size=INNER, num_hidden_layers=LAYERS,
+                                 num_attention_heads=HEADS, max_position_embeddings=32, type_vocab_size=2,
+                                 hidden_act="gelu_pytorch_tanh", attn_implementation="eager"),
+                      add_pooling_layer=False).eval()
+    for name, parameter in model.named_parameters():
+        centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
+        parameter.data = (torch.randn(parameter.shape) * 0.2 + centre).bfloat16().float()
+    writer = gguf.GGUFWriter(HERE / "bert.gguf", "bert")
+    writer.add_name("tiny bert of make_fixture.py")
+    writer.add_block_count(LAYERS)
+    writer.add_context_length(32)
+    writer.add_embedding_length(24)
+    writer.add_feed_forward_length(INNER)
+    writer.add_head_count(HEADS)
+    writer.add_layer_norm_eps(1e-12)
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(gguf.PoolingType.MEAN)
+    writer.add_token_type_count(2)
+    writer.add_file_type(0)
+    writer.add_tokenizer_model("bert")
+    writer.add_tokenizer_pre("bert-bge")
+    writer.add_token_list(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] +
+                          [f"\u2581w{i}" for i in range(VOCABULARY - 5)])
+    writer.add_token_types([3, 2, 3, 3, 3] + [1] * (VOCABULARY - 5))
+    for key, number in (("padding", 0), ("unknown", 1), ("bos", 2), ("cls", 2), ("seperator", 3), ("mask", 4)):
+        writer.add_uint32(f"tokenizer.ggml.{key}_token_id", number)
+    state = model.state_dict()
+    writer.add_tensor("token_embd.weight", single(state["embeddings.word_embeddings.weight"]))
+    writer.add_tensor("position_embd.weight", single(state["embeddings.position_embeddings.weight"]))
+    writer.add_tensor("token_types.weight", single(state["embeddings.token_type_embeddings.weight"]))
+    norms = {"embeddings.LayerNorm": "token_embd_norm"}
+    for i in range(LAYERS):
+        norms[f"encoder.layer.{i}.attention.output.LayerNorm"] = f"blk.{i}.attn_output_norm"
+        norms[f"encoder.layer.{i}.output.LayerNorm"] = f"blk.{i}.layer_output_norm"
+        for theirs, ours in ENCODER_TARGETS.items():
+            for part in ("weight", "bias"):
+                writer.add_tensor(f"blk.{i}.{ours}.{part}", single(state[f"encoder.layer.{i}.{theirs}.{part}"]))
+    for theirs, ours in norms.items():
+        for part in ("weight", "bias"):
+            writer.add_tensor(f"{ours}.{part}", single(state[f"{theirs}.{part}"]))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+    adapters = {}
+    for i, layer in enumerate(model.encoder.layer):
+        for theirs, ours in ENCODER_TARGETS.items():
+            owner = layer
+            *path, last = theirs.split(".")
+            for part in path:
+                owner = getattr(owner, part)
+            wrapped = LoraLinear(getattr(owner, last))
+            setattr(owner, last, wrapped)
+            adapters[f"blk.{i}.{ours}"] = wrapped
+    rounded = copy.deepcopy(model)
+    model.double()
+
+    generator = np.random.default_rng(5)
+    sequences = [[int(t) for t in generator.integers(0, VOCABULARY, n)] for n in (9, 1, 14)]
+    along = torch.from_numpy(generator.standard_normal((24, 24)))
+
+    def states(network):
+        return torch.cat([network(input_ids=torch.tensor([tokens])).last_hidden_state[0] for tokens in sequences])
+
+    exact_states = states(model)
+    (exact_states * along).sum().backward()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        other_states = states(rounded)
+    (other_states.double() * along).sum().backward()
+    exact = [p.grad for p in model.parameters() if p.grad is not None]
+    other = [p.grad.double() for p in rounded.parameters() if p.grad is not None]
+    bf16_error = float((sum(((a - b)**2).sum() for a, b in zip(exact, other)) / sum((a**2).sum() for a in exact))**0.5)
+
+    blob, index = bytearray(), []
+
+    def keep(label, tensor):
+        values = np.ascontiguousarray(single(tensor))
+        index.append({"name": label, "shape": list(values.shape), "offset": len(blob) // 4})
+        blob.extend(values.tobytes())
+
+    for label, wrapped in adapters.items():
+        keep(label + ".lora_a", wrapped.a)
+        keep(label + ".lora_b", wrapped.b)
+        keep(label + ".lora_a.gradient", wrapped.a.grad)
+        keep(label + ".lora_b.gradient", wrapped.b.grad)
+    keep("states", exact_states)
+    keep("along", along)
+    (HERE / "bert.f32").write_bytes(bytes(blob))
+    (HERE / "bert.json").write_text(json.dumps({"rank": RANK, "alpha": ALPHA, "bf16_error": bf16_error,
+                                                "sequences": sequences, "tensors": index}) + "\n")
+    print("bert", bf16_error, len(blob))
+
+
+make_bert()
