@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/hash.h"
+#include "engine/encoder_head.h"
 #include "engine/llama_handles.h"
 #include "engine/llama_log.h"
 #include "engine/threads.h"
@@ -39,12 +40,17 @@ struct LocalEmbedder::Impl {
   std::optional<WordPiece> wordpiece;  ///< in place of llama.cpp's tokenizer, where the model is of that kind
   Logger* logger = nullptr;
   ThreadpoolPtr threadpool;
+  llama_adapter_lora_ptr adapter;  ///< outlives the context that it is applied to
+  std::string name;
   llama_context_ptr context;
   std::string fingerprint;
   int dimensions = 0;
   int max_tokens = 0;
   int tokens_per_call = 0;
 
+  /// Loads the adapter and sets how its states are pooled. `hash` becomes that of the file.
+  Result<void> load_adapter(const std::filesystem::path& file, enum llama_pooling_type& pooling,
+                            std::string& hash);
   /// Embeds the texts `which` of `tokens` in one call and writes their rows into `out`.
   Result<void> embed_together(std::span<const std::size_t> which,
                               const std::vector<std::vector<Token>>& tokens, std::vector<float>& out,
@@ -59,6 +65,37 @@ Result<std::vector<Token>> LocalEmbedder::Impl::encode(std::string_view text) co
     return wordpiece->encode(text);
   }
   return model->encode(text, AddSpecial::yes, ParseSpecial::no);
+}
+
+Result<void> LocalEmbedder::Impl::load_adapter(const std::filesystem::path& file,
+                                               enum llama_pooling_type& pooling, std::string& hash) {
+  auto head =
+      read_encoder_head(file, model->architecture(), llama_model_n_embd_out(model->impl().model.get()));
+  if (!head) return head.error();
+  if (head->kind != HeadKind::embedder) {
+    return Error{Kind::bad_request, file.string(),
+                 "its head is of the kind " + std::string(name_of(head->kind)) + ", not embedder",
+                 "loam train embedder makes one"};
+  }
+  if (auto same = check_base(*head, *model, file); !same) return same.error();
+  auto hashed = sha256_hex_of_file(file);
+  if (!hashed) return hashed.error();
+  hash = *std::move(hashed);
+  if (head->pooling_stated)
+    pooling = head->pooling == HeadPooling::cls ? LLAMA_POOLING_TYPE_CLS : LLAMA_POOLING_TYPE_MEAN;
+  name = model->name() + "+" + model_name_of(file);
+  LlamaLogScope log(*logger);
+  const std::lock_guard lock(model->impl().adapters_mutex);
+  std::string why;
+  try {
+    adapter.reset(llama_adapter_lora_init(model->impl().model.get(), file.c_str()));
+    why = log.last_error("llama.cpp could not load the adapter");
+  } catch (const std::exception& failure) {
+    why = failure.what();
+  }
+  if (!adapter)
+    return Error{Kind::bad_data, file.string(), why, "check that it was trained on " + model->name()};
+  return done();
 }
 
 Result<void> LocalEmbedder::Impl::embed_together(std::span<const std::size_t> which,
@@ -147,9 +184,16 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::open(std::shared_ptr<Local
   impl->tokens_per_call =
       std::max(options.tokens_per_call > 0 ? options.tokens_per_call : kTokensPerCall, max_tokens);
   impl->threadpool = make_threadpool(options.threads);
+  impl->model = model;
+  impl->name = model->name();
 
-  LlamaLogScope log(logger);
   llama_context_params params = llama_context_default_params();
+  std::string adapter_hash;
+  if (!options.adapter.empty()) {  // before the context, which makes room for it
+    if (auto loaded = impl->load_adapter(options.adapter, params.pooling_type, adapter_hash); !loaded)
+      return loaded.error();
+  }
+  LlamaLogScope log(logger);
   params.n_batch = static_cast<std::uint32_t>(impl->tokens_per_call);
   params.n_ubatch = params.n_batch;  // an encoder sees its whole batch at once
   params.n_ctx = params.n_batch;
@@ -177,16 +221,24 @@ Result<std::unique_ptr<LocalEmbedder>> LocalEmbedder::open(std::shared_ptr<Local
                  "pull an embedding model: loam models list"};
   }
   llama_attach_threadpool(impl->context.get(), impl->threadpool.get(), impl->threadpool.get());
+  if (impl->adapter) {
+    llama_adapter_lora* handle = impl->adapter.get();
+    float scale = 1.0F;
+    if (llama_set_adapters_lora(impl->context.get(), &handle, 1, &scale) != 0) {
+      return Error{Kind::our_bug, impl->name, log.last_error("the adapter could not be applied"),
+                   "report it with the model's name"};
+    }
+  }
   impl->wordpiece = WordPiece::of(*model);
   impl->dimensions = llama_model_n_embd_out(model->impl().model.get());
   impl->fingerprint =
       sha256_hex(model->fingerprint() + " pooling " + std::string(pooling_name(pooling)) + " max_tokens " +
-                 std::to_string(max_tokens) + " unit length" + (impl->wordpiece ? " wordpiece 1" : ""));
-  impl->model = std::move(model);
+                 std::to_string(max_tokens) + " unit length" + (impl->wordpiece ? " wordpiece 1" : "") +
+                 (adapter_hash.empty() ? "" : " adapter " + adapter_hash));
   return std::unique_ptr<LocalEmbedder>(new LocalEmbedder(std::move(impl)));
 }
 
-const std::string& LocalEmbedder::model_name() const { return impl_->model->name(); }
+const std::string& LocalEmbedder::model_name() const { return impl_->name; }
 const std::string& LocalEmbedder::fingerprint() const { return impl_->fingerprint; }
 int LocalEmbedder::dimensions() const { return impl_->dimensions; }
 int LocalEmbedder::max_tokens() const { return impl_->max_tokens; }

@@ -18,6 +18,7 @@ struct LocalEmbedderOptions {
   int max_tokens = 0;       ///< 0: what the model says it was trained on, see Embedder::max_tokens
   int tokens_per_call = 0;  ///< texts are packed up to this many tokens; 0: the default, 512
   LocalModelOptions model;
+  std::filesystem::path adapter;  ///< LoRA of kind "embedder" (encoder_head.h); empty: none
 };
 
 /// One call at a time per object; objects may share a LocalModel across threads.
