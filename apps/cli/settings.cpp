@@ -449,6 +449,8 @@ std::vector<Setting> table() {
              &Options::train_precision, "train.precision", kTrain, {"auto", "f32", "bf16"}),
       choice("memory", "WHICH", "low computes layers twice, a third slower", &Options::train_memory,
              "train.memory", kTrain, {"auto", "high", "low"}),
+      choice("features", "WHERE", "with --last-layers: where states of the frozen layers are kept",
+             &Options::train_features, "train.features", kTrain, {"auto", "memory", "disk", "off"}),
       // Ledger and bench
       text(ValueKind::text, "task", 0, "TASK", "only runs of this task, such as ask", &Options::task, "",
            {"ledger list", "ledger export"}, "ask"),

@@ -179,6 +179,7 @@ struct Options {
   double train_hold_out = 0.05;
   std::string train_precision = "auto";
   std::string train_memory = "auto";
+  std::string train_features = "auto";
 
   // ledger and bench
   std::string task;

@@ -75,6 +75,9 @@ Result<train::TrainingRequest> request_of(Context& context) {
   if (o.train_precision == "bf16") t.precision = train::Precision::bf16;
   if (o.train_memory == "high") t.memory = train::Memory::everything;
   if (o.train_memory == "low") t.memory = train::Memory::layer_inputs;
+  if (o.train_features == "memory") t.features = train::Features::memory;
+  if (o.train_features == "disk") t.features = train::Features::disk;
+  if (o.train_features == "off") t.features = train::Features::off;
   return request;
 }
 
@@ -82,6 +85,17 @@ Result<train::TrainingRequest> request_of(Context& context) {
 // -------------------
 
 double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes) / kMega; }
+
+const char* name_of(train::Features where) {
+  switch (where) {
+    case train::Features::memory:
+      return "memory";
+    case train::Features::disk:
+      return "disk";
+    default:
+      return "off";
+  }
+}
 
 Json plan_event(const train::TrainingPlan& plan) {
   return Json{{"event", "plan"},
@@ -97,6 +111,8 @@ Json plan_event(const train::TrainingPlan& plan) {
               {"precision", train::name_of(plan.precision)},
               {"kernel", plan.kernel},
               {"keeps_activations", plan.keeps_everything},
+              {"features", name_of(plan.features)},
+              {"features_mb", megabytes(plan.feature_bytes)},
               {"predicted_mb", megabytes(plan.predicted_bytes)},
               {"available_mb", megabytes(plan.available_bytes)},
               {"parity", plan.parity_divergence},
@@ -257,6 +273,11 @@ class TrainView {
                               plan["precision"].get<std::string>(), plan["kernel"].get<std::string>(),
                               plural(plan["steps"].get<std::size_t>(), "step"),
                               human_bytes(kMega * plan["predicted_mb"].get<double>())));
+    if (plan["features_mb"].get<double>() > 0) {
+      terminal.note(fmt::format("states of the frozen layers are kept: {}, {}",
+                                human_bytes(kMega * plan["features_mb"].get<double>()),
+                                plan["features"] == "memory" ? "in memory" : "on the disk"));
+    }
     if (plan["resumed_from"].get<std::int64_t>() > 0) {
       terminal.note(fmt::format("goes on after step {}", plan["resumed_from"].get<std::int64_t>()));
     }

@@ -88,6 +88,18 @@ void turn_over(const Factor& block, Operand& left) {
   }
 }
 
+/// Of a block of queries of a segment, those from the first to the last that is wanted. What lies between is
+/// computed too; what is empty, not at all.
+Segment wanted(const Segment& segment, std::size_t begin, QueryRows only) {
+  const std::size_t end = std::min(segment.length, begin + kQueries);
+  if (only == nullptr) return {begin, end - begin};
+  const auto from = std::lower_bound(only->begin(), only->end(), segment.start + begin);
+  const auto to = std::lower_bound(from, only->end(), segment.start + end);
+  if (from == to) return {begin, 0};
+  const std::size_t first = *from - segment.start;
+  return {first, *(to - 1) - segment.start + 1 - first};
+}
+
 /// Keys, from the sequence's first, that query `query` sees.
 std::size_t keys_seen(const AttentionShape& shape, const Segment& segment, std::size_t query) {
   return shape.sees == Sees::all ? segment.length : query + 1;
@@ -95,7 +107,7 @@ std::size_t keys_seen(const AttentionShape& shape, const Segment& segment, std::
 
 template <typename T>
 void forward_head(const AttentionShape& shape, const Segment& segment, std::size_t head, const Operand& qkv,
-                  Operand& out, float* log_sums) {
+                  Operand& out, float* log_sums, QueryRows only) {
   Workspace& work = workspace();
   const std::size_t size = shape.head_size;
   const std::size_t kv_head = head / (shape.heads / shape.kv_heads);
@@ -111,8 +123,9 @@ void forward_head(const AttentionShape& shape, const Segment& segment, std::size
   float* row = work.row.floats(wide);
   float* part = work.part.floats(kQueries * size);
   work.probabilities.shape(qkv.precision(), kQueries, wide);
-  for (std::size_t begin = 0; begin < length; begin += kQueries) {
-    const std::size_t queries = std::min(kQueries, length - begin);
+  for (std::size_t block_start = 0; block_start < length; block_start += kQueries) {
+    const auto [begin, queries] = wanted(segment, block_start, only);
+    if (queries == 0) continue;
     const std::size_t seen = keys_seen(shape, segment, begin + queries - 1);
     const std::size_t even = round_up(seen, 2);
     const std::size_t across =
@@ -134,7 +147,8 @@ void forward_head(const AttentionShape& shape, const Segment& segment, std::size
 
 template <typename T>
 void backward_group(const AttentionShape& shape, const Segment& segment, std::size_t kv_head,
-                    const Operand& qkv, const float* log_sums, const Operand& dout, float* dqkv) {
+                    const Operand& qkv, const float* log_sums, const Operand& dout, float* dqkv,
+                    QueryRows only) {
   Workspace& work = workspace();
   const std::size_t size = shape.head_size;
   const std::size_t group = shape.heads / shape.kv_heads;
@@ -158,8 +172,9 @@ void backward_group(const AttentionShape& shape, const Segment& segment, std::si
   work.probabilities.shape(qkv.precision(), kQueries, wide);
   work.dscores.shape(qkv.precision(), kQueries, wide);
   for (std::size_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    for (std::size_t begin = 0; begin < length; begin += kQueries) {
-      const std::size_t queries = std::min(kQueries, length - begin);
+    for (std::size_t block_start = 0; block_start < length; block_start += kQueries) {
+      const auto [begin, queries] = wanted(segment, block_start, only);
+      if (queries == 0) continue;
       const std::size_t seen = keys_seen(shape, segment, begin + queries - 1);
       const std::size_t even = round_up(seen, 2);
       const std::size_t across = round_up(seen, 32);
@@ -199,24 +214,25 @@ void backward_group(const AttentionShape& shape, const Segment& segment, std::si
 }  // namespace
 
 void attention(Team& team, const AttentionShape& shape, std::span<const Segment> segments, const Operand& qkv,
-               Operand& out, float* log_sums) {
+               Operand& out, float* log_sums, QueryRows only) {
   out.shape(qkv.precision(), qkv.rows(), shape.query_columns());
   with_type(qkv.precision(), [&](auto type) {
     using T = decltype(type);
     team.run(segments.size() * shape.heads, [&](std::size_t turn) {
-      forward_head<T>(shape, segments[turn / shape.heads], turn % shape.heads, qkv, out, log_sums);
+      forward_head<T>(shape, segments[turn / shape.heads], turn % shape.heads, qkv, out, log_sums, only);
     });
   });
 }
 
 void attention_backward(Team& team, const AttentionShape& shape, std::span<const Segment> segments,
-                        const Operand& qkv, const float* log_sums, const Operand& dout, float* dqkv) {
+                        const Operand& qkv, const float* log_sums, const Operand& dout, float* dqkv,
+                        QueryRows only) {
   with_type(qkv.precision(), [&](auto type) {
     using T = decltype(type);
     // The heads of a group add to the same keys and values: one turn does all of them, in order.
     team.run(segments.size() * shape.kv_heads, [&](std::size_t turn) {
       backward_group<T>(shape, segments[turn / shape.kv_heads], turn % shape.kv_heads, qkv, log_sums, dout,
-                        dqkv);
+                        dqkv, only);
     });
   });
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/team.h"
 #include "train/operand.h"
@@ -29,13 +30,19 @@ struct AttentionShape {
   std::size_t all_columns() const { return query_columns() + 2 * key_columns(); }
 };
 
+/// The rows whose queries are computed, ascending; null: all. Other rows of the output, and of the gradient
+/// of the queries, are left as they are.
+using QueryRows = const std::vector<std::uint32_t>*;
+
 /// `qkv` is (tokens, all_columns()): queries, keys, values side by side. `out` becomes (tokens,
 /// query_columns()); `log_sums`, (tokens, heads) f32, what backward needs of each row of probabilities.
 void attention(Team& team, const AttentionShape& shape, std::span<const Segment> segments, const Operand& qkv,
-               Operand& out, float* log_sums);
+               Operand& out, float* log_sums, QueryRows only = nullptr);
 
-/// `dout` is the gradient of `out`; `dqkv`, (tokens, all_columns()) row-major f32, becomes that of `qkv`.
+/// `dout` is the gradient of `out`, zero in rows that are not in `only`; `dqkv`, (tokens, all_columns())
+/// row-major f32, becomes that of `qkv`.
 void attention_backward(Team& team, const AttentionShape& shape, std::span<const Segment> segments,
-                        const Operand& qkv, const float* log_sums, const Operand& dout, float* dqkv);
+                        const Operand& qkv, const float* log_sums, const Operand& dout, float* dqkv,
+                        QueryRows only = nullptr);
 
 }  // namespace loam::train

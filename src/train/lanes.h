@@ -10,6 +10,14 @@
 
 #include "base/each_width.h"
 
+// Rounding to 16 bits needs more of AVX-512 than its foundation: with that alone GCC falls back to halves of
+// vectors, and an element of swiglu takes 2.8 ns instead of 0.6 (Zen 4, one thread).
+#if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#undef LOAM_EACH_WIDTH
+#define LOAM_EACH_WIDTH __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#endif
+
 #define LOAM_INLINE [[gnu::always_inline]] inline
 
 namespace loam::train {

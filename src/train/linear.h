@@ -17,14 +17,19 @@ struct LinearLayer {
   Target target = Target::q;
 };
 
-/// What is computed for a group, on one layer of the model. `lora` may be null: no adapter anywhere.
+/// What is computed for a group, on one layer of the model. `lora` may be null: no adapter anywhere. `layers`
+/// may be some of the group's, side by side in its order: only their ranks are then computed.
 struct LinearGroup {
   const LoraParameters* lora = nullptr;
   std::size_t layer = 0;
   Group group = Group::attention_in;
   std::span<const LinearLayer> layers;
 
-  bool has_adapter() const { return lora != nullptr && lora->group(layer, group).rows > 0; }
+  /// The rows of the group's stacked A that belong to `layers`.
+  struct Stack {
+    std::size_t first = 0, rows = 0;  ///< no rows: no adapter
+  };
+  Stack stack() const;
 };
 
 /// Where the outputs of a group's layers go: (tokens, out) row-major f32 each; nowhere when null.

@@ -9,6 +9,7 @@
 #include "train/linear.h"
 #include "train/narrow.h"
 #include "train/rms_norm.h"
+#include "train/rows.h"
 #include "train/swiglu.h"
 
 namespace loam::train {
@@ -24,6 +25,7 @@ struct Kept {
   Buffer between;  ///< (tokens, width) f32: after attention, before the feed-forward part
   Operand gate, up;
   std::array<Operand, kGroupCount> middle;  ///< scale * A x of each group
+  Operand middle_q;  ///< of the last layer, where queries are computed for fewer rows than keys and values
 };
 
 void copy_rows(Team& team, const float* from, float* to, std::size_t count) {
@@ -53,11 +55,13 @@ struct LlamaPass::State {
   Rope rope;
   std::vector<Kept> kept;
   Kept shared;                   ///< of the layer that is computed again, or of one that needs no gradient
-  Buffer last;                   ///< output of the last layer
+  Operand entry;                 ///< what enters the lowest layer with an adapter
+  Buffer last;                   ///< output of the last layer, (rows of the batch, width)
   Buffer wide, narrow_, stream;  ///< f32 scratch; `stream` is the gradient of the residual stream
-  Operand normal, active, dwide, dattended, dgate, dup;
+  Buffer some, top_stream;       ///< f32, of the rows of the batch only
+  Operand normal, some_normal, all_attended, some_dq, active, dwide, dattended, dgate, dup;
   LinearScratch scratch;
-  Buffer head_input, head_gradient, logits;
+  Buffer logits;
   Operand head_normal, dlogits;
 
   State(const FrozenLlama& frozen, LoraParameters* adapter, Team& with, PassOptions how)
@@ -66,6 +70,17 @@ struct LlamaPass::State {
   const LlamaShape& shape() const { return model.shape; }
   Precision precision() const { return model.precision; }
   std::size_t lowest() const { return lora == nullptr ? shape().layers : lora->first_layer(); }
+  /// Above the last layer only the rows that are learnt matter: it computes keys and values for all tokens,
+  /// and all else for those rows.
+  bool is_top(std::size_t layer) const { return layer + 1 == shape().layers; }
+  /// The first of the groups of `layer` with an adapter: nothing below it needs a gradient where the layer
+  /// is the lowest.
+  Group lowest_group(std::size_t layer) const {
+    for (std::size_t i = 0; i < kGroupCount; ++i) {
+      if (lora->group(layer, static_cast<Group>(i)).rows > 0) return static_cast<Group>(i);
+    }
+    return Group::ffn_out;
+  }
 
   LinearGroup group(std::size_t layer, Group which, std::span<const LinearLayer> layers) const {
     return {lora, layer, which, layers};
@@ -153,134 +168,242 @@ struct LlamaPass::State {
     });
   }
 
-  /// `output` may be null: only what the gradients need is wanted.
+  /// Queries, keys and values with their adapters, f32, side by side.
+  void project_in(std::size_t index, const Batch& batch, float* qkv, Kept& keep) {
+    const FrozenLayer& layer = model.layers[index];
+    const AttentionShape& attention_shape = shape().attention;
+    const std::size_t columns = attention_shape.all_columns();
+    const std::size_t queries = attention_shape.query_columns(), keys = attention_shape.key_columns();
+    const LinearLayer layers[] = {{&layer.q, Target::q}, {&layer.k, Target::k}, {&layer.v, Target::v}};
+    const LinearOutput outputs[] = {
+        {qkv, columns, Add::no}, {qkv + queries, columns, Add::no}, {qkv + queries + keys, columns, Add::no}};
+    const std::span<const LinearLayer> all = layers;
+    const std::span<const LinearOutput> all_outputs = outputs;
+    if (!is_top(index)) {
+      linear_forward(team, group(index, Group::attention_in, all), normal, keep.middle[0], all_outputs,
+                     scratch);
+      return;
+    }
+    linear_forward(team, group(index, Group::attention_in, all.subspan(1)), normal, keep.middle[0],
+                   all_outputs.subspan(1), scratch);
+    gather_rows(team, normal.view(), batch.rows, some_normal);
+    float* q = some.floats(batch.rows.size() * std::max(queries, shape().width));
+    const LinearOutput q_output[] = {{q, queries, Add::no}};
+    linear_forward(team, group(index, Group::attention_in, all.first(1)), some_normal, keep.middle_q,
+                   q_output, scratch);
+    for (std::size_t t = 0; t < batch.tokens.size(); ++t) std::fill_n(qkv + t * columns, queries, 0.0F);
+    scatter_rows(team, q, queries, batch.rows, qkv, columns);
+  }
+
+  /// `output` may be null: only what the gradients need is wanted. The last layer's is (rows of the batch,
+  /// width).
   void forward_layer(std::size_t index, const Batch& batch, const float* input, float* output, Kept& keep) {
     const FrozenLayer& layer = model.layers[index];
     const AttentionShape& attention_shape = shape().attention;
     const std::size_t tokens = batch.tokens.size(), width = shape().width, inner = shape().inner;
     const std::size_t columns = attention_shape.all_columns();
-    const std::size_t queries = attention_shape.query_columns(), keys = attention_shape.key_columns();
+    const bool top = is_top(index);
+    const std::size_t rows = top ? batch.rows.size() : tokens;
 
     rms_norm(team, input, tokens, width, layer.attention_norm.data(), shape().norm_epsilon, precision(),
              normal);
     float* qkv = wide.floats(tokens * std::max(columns, 2 * inner));
-    const LinearLayer qkv_layers[] = {{&layer.q, Target::q}, {&layer.k, Target::k}, {&layer.v, Target::v}};
-    const LinearOutput qkv_outputs[] = {
-        {qkv, columns, Add::no}, {qkv + queries, columns, Add::no}, {qkv + queries + keys, columns, Add::no}};
-    linear_forward(team, group(index, Group::attention_in, qkv_layers), normal, keep.middle[0], qkv_outputs,
-                   scratch);
+    project_in(index, batch, qkv, keep);
     finish_qkv(layer, batch, qkv, keep);
-    attention(team, attention_shape, batch.segments, keep.qkv, keep.attended,
-              keep.log_sums.floats(tokens * attention_shape.heads));
+    attention(team, attention_shape, batch.segments, keep.qkv, top ? all_attended : keep.attended,
+              keep.log_sums.floats(tokens * attention_shape.heads), top ? &batch.rows : nullptr);
+    if (top) gather_rows(team, all_attended.view(), batch.rows, keep.attended);
 
-    float* between = keep.between.floats(tokens * width);
-    copy_rows(team, input, between, tokens * width);
+    float* between = keep.between.floats(rows * width);
+    if (top) {
+      gather_rows(team, input, width, width, batch.rows, between);
+    } else {
+      copy_rows(team, input, between, tokens * width);
+    }
     const LinearLayer o_layer[] = {{&layer.o, Target::o}};
     const LinearOutput o_output[] = {{between, width, Add::yes}};
     linear_forward(team, group(index, Group::attention_out, o_layer), keep.attended, keep.middle[1], o_output,
                    scratch);
 
-    rms_norm(team, between, tokens, width, layer.ffn_norm.data(), shape().norm_epsilon, precision(), normal);
+    rms_norm(team, between, rows, width, layer.ffn_norm.data(), shape().norm_epsilon, precision(), normal);
     float* gate = wide.floats(tokens * std::max(columns, 2 * inner));
-    float* up = gate + tokens * inner;
+    float* up = gate + rows * inner;
     const LinearLayer in_layers[] = {{&layer.gate, Target::gate}, {&layer.up, Target::up}};
     const LinearOutput in_outputs[] = {{gate, inner, Add::no}, {up, inner, Add::no}};
     linear_forward(team, group(index, Group::ffn_in, in_layers), normal, keep.middle[2], in_outputs, scratch);
-    keep.gate.shape(precision(), tokens, inner);
-    keep.up.shape(precision(), tokens, inner);
+    keep.gate.shape(precision(), rows, inner);
+    keep.up.shape(precision(), rows, inner);
     narrow_rows(team, gate, inner, keep.gate);
     narrow_rows(team, up, inner, keep.up);
     swiglu(team, keep.gate, keep.up, active);
 
-    if (output != nullptr) copy_rows(team, between, output, tokens * width);
+    if (output != nullptr) copy_rows(team, between, output, rows * width);
     const LinearLayer down_layer[] = {{&layer.down, Target::down}};
     const LinearOutput down_output[] = {{output, width, Add::yes}};
     linear_forward(team, group(index, Group::ffn_out, down_layer), active, keep.middle[3], down_output,
                    scratch);
   }
 
-  /// `stream` is the gradient of the layer's output, and then of its input unless the layer is the lowest.
+  /// `stream` is the gradient of the layer's output, and then of its input unless the layer is the lowest:
+  /// of that one, only what its adapters need is computed. The last layer's output has its gradient in
+  /// `top_stream`.
   void backward_layer(std::size_t index, const Batch& batch, const float* input, Kept& keep, bool is_lowest) {
     const FrozenLayer& layer = model.layers[index];
     const AttentionShape& attention_shape = shape().attention;
     const std::size_t tokens = batch.tokens.size(), width = shape().width, inner = shape().inner;
-    const std::size_t columns = attention_shape.all_columns();
-    const std::size_t queries = attention_shape.query_columns(), keys = attention_shape.key_columns();
-    const float* between = static_cast<const float*>(keep.between.get());
-    auto* dstream = static_cast<float*>(stream.get());
+    const std::size_t columns = attention_shape.all_columns(), queries = attention_shape.query_columns();
+    const bool top = is_top(index);
+    const std::size_t rows = top ? batch.rows.size() : tokens;
+    const Group lowest_here = lowest_group(index);
+    const auto ends_at = [&](Group one) { return is_lowest && lowest_here == one; };
+    const auto* between = static_cast<const float*>(keep.between.get());
+    auto* dstream = static_cast<float*>(top ? top_stream.get() : stream.get());
     float* dnormal = narrow_.floats(tokens * width);
     float* dfree = wide.floats(tokens * std::max(columns, 2 * inner));
 
     swiglu(team, keep.gate, keep.up, active);
-    dwide.shape(precision(), tokens, width);
+    dwide.shape(precision(), rows, width);
     narrow_rows(team, dstream, width, dwide);
     const LinearLayer down_layer[] = {{&layer.down, Target::down}};
     const Factor down_gradient[] = {dwide.view()};
     linear_backward(team, group(index, Group::ffn_out, down_layer), lora, active, keep.middle[3],
-                    down_gradient, dfree, scratch);
+                    down_gradient, ends_at(Group::ffn_out) ? nullptr : dfree, scratch);
+    if (ends_at(Group::ffn_out)) return;
     swiglu_backward(team, keep.gate, keep.up, dfree, dgate, dup);
 
-    rms_norm(team, between, tokens, width, layer.ffn_norm.data(), shape().norm_epsilon, precision(), normal);
+    rms_norm(team, between, rows, width, layer.ffn_norm.data(), shape().norm_epsilon, precision(), normal);
     const LinearLayer in_layers[] = {{&layer.gate, Target::gate}, {&layer.up, Target::up}};
     const Factor in_gradients[] = {dgate.view(), dup.view()};
     linear_backward(team, group(index, Group::ffn_in, in_layers), lora, normal, keep.middle[2], in_gradients,
-                    dnormal, scratch);
-    rms_norm_backward(team, between, tokens, width, layer.ffn_norm.data(), shape().norm_epsilon, dnormal,
+                    ends_at(Group::ffn_in) ? nullptr : dnormal, scratch);
+    if (ends_at(Group::ffn_in)) return;
+    rms_norm_backward(team, between, rows, width, layer.ffn_norm.data(), shape().norm_epsilon, dnormal,
                       dstream);
 
     narrow_rows(team, dstream, width, dwide);
     const LinearLayer o_layer[] = {{&layer.o, Target::o}};
     const Factor o_gradient[] = {dwide.view()};
     linear_backward(team, group(index, Group::attention_out, o_layer), lora, keep.attended, keep.middle[1],
-                    o_gradient, dfree, scratch);
+                    o_gradient, ends_at(Group::attention_out) ? nullptr : dfree, scratch);
+    if (ends_at(Group::attention_out)) return;
     dattended.shape(precision(), tokens, queries);
-    narrow_rows(team, dfree, queries, dattended);
+    if (top) {
+      scatter_rows_among_zeros(team, dfree, batch.rows, dattended);
+      std::fill_n(dfree, tokens * columns, 0.0F);
+    } else {
+      narrow_rows(team, dfree, queries, dattended);
+    }
     attention_backward(team, attention_shape, batch.segments, keep.qkv,
-                       static_cast<const float*>(keep.log_sums.get()), dattended, dfree);
+                       static_cast<const float*>(keep.log_sums.get()), dattended, dfree,
+                       top ? &batch.rows : nullptr);
     finish_qkv_backward(layer, batch, dfree, keep);
 
     rms_norm(team, input, tokens, width, layer.attention_norm.data(), shape().norm_epsilon, precision(),
              normal);
-    const LinearLayer qkv_layers[] = {{&layer.q, Target::q}, {&layer.k, Target::k}, {&layer.v, Target::v}};
-    const Factor qkv_gradients[] = {dwide.columns(0, queries), dwide.columns(queries, keys),
-                                    dwide.columns(queries + keys, keys)};
-    linear_backward(team, group(index, Group::attention_in, qkv_layers), lora, normal, keep.middle[0],
-                    qkv_gradients, is_lowest ? nullptr : dnormal, scratch);
+    project_in_backward(index, batch, keep, is_lowest ? nullptr : dnormal);
     if (is_lowest) return;
+    if (top) {
+      dstream = stream.floats(tokens * width);
+      std::fill_n(dstream, tokens * width, 0.0F);
+      scatter_rows(team, static_cast<const float*>(top_stream.get()), width, batch.rows, dstream, width);
+    }
     rms_norm_backward(team, input, tokens, width, layer.attention_norm.data(), shape().norm_epsilon, dnormal,
                       dstream);
   }
 
-  /// All layers; afterwards `last` is the final residual stream. `gradients`: keep what they need.
-  void forward(const Batch& batch, bool gradients) {
-    const std::size_t cells = batch.tokens.size() * shape().width;
+  /// From the gradients of queries, keys and values in `dwide` to that of the normalised input.
+  void project_in_backward(std::size_t index, const Batch& batch, Kept& keep, float* dnormal) {
+    const FrozenLayer& layer = model.layers[index];
+    const AttentionShape& attention_shape = shape().attention;
+    const std::size_t queries = attention_shape.query_columns(), keys = attention_shape.key_columns();
+    const LinearLayer layers[] = {{&layer.q, Target::q}, {&layer.k, Target::k}, {&layer.v, Target::v}};
+    const Factor gradients[] = {dwide.columns(0, queries), dwide.columns(queries, keys),
+                                dwide.columns(queries + keys, keys)};
+    const std::span<const LinearLayer> all = layers;
+    const std::span<const Factor> all_gradients = gradients;
+    if (!is_top(index)) {
+      linear_backward(team, group(index, Group::attention_in, all), lora, normal, keep.middle[0],
+                      all_gradients, dnormal, scratch);
+      return;
+    }
+    linear_backward(team, group(index, Group::attention_in, all.subspan(1)), lora, normal, keep.middle[0],
+                    all_gradients.subspan(1), dnormal, scratch);
+    gather_rows(team, normal.view(), batch.rows, some_normal);
+    gather_rows(team, gradients[0], batch.rows, some_dq);
+    float* dinput =
+        dnormal == nullptr ? nullptr : some.floats(batch.rows.size() * std::max(queries, shape().width));
+    const Factor q_gradient[] = {some_dq.view()};
+    linear_backward(team, group(index, Group::attention_in, all.first(1)), lora, some_normal, keep.middle_q,
+                    q_gradient, dinput, scratch);
+    if (dnormal != nullptr) add_rows(team, dinput, shape().width, batch.rows, dnormal);
+  }
+
+  void prepare(const Batch& batch) {
     std::size_t longest = 0;
     for (const Segment& segment : batch.segments) longest = std::max(longest, segment.length);
     rope.prepare(longest);
     kept.resize(shape().layers);
     if (lora != nullptr) lora->round(precision(), team);
-    // Below the lowest adapter, and without gradients, two buffers take turns.
+  }
+
+  /// Two buffers that take turns, where no gradient is needed.
+  float* turn_of(std::size_t layer, std::size_t cells) {
+    return layer % 2 == 0 ? narrow_.floats(cells) : stream.floats(cells);
+  }
+
+  /// `entry` becomes what enters the lowest layer with an adapter.
+  void bottom(const Batch& batch) {
+    const std::size_t cells = batch.tokens.size() * shape().width;
+    prepare(batch);
+    embed(batch, turn_of(0, cells));
+    for (std::size_t layer = 0; layer < lowest(); ++layer) {
+      forward_layer(layer, batch, turn_of(layer, cells), turn_of(layer + 1, cells), shared);
+    }
+    entry.shape(precision(), batch.tokens.size(), shape().width);
+    narrow_rows(team, turn_of(lowest(), cells), shape().width, entry);
+  }
+
+  void widen(const Operand& states, float* out) {
+    with_type(precision(), [&](auto type) {
+      using T = decltype(type);
+      run_ranges(team, states.rows(), 32, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t row = begin; row < end; ++row) {
+          widen_row(states.row<T>(row), shape().width, out + row * shape().width);
+        }
+      });
+    });
+  }
+
+  /// All layers; afterwards `last` holds the final residual stream of the batch's rows. `gradients`: keep
+  /// what they need. `states` may be null.
+  void forward(const Batch& batch, bool gradients, const Operand* states) {
+    const std::size_t cells = batch.tokens.size() * shape().width;
+    const std::size_t first = lora == nullptr ? 0 : lowest();
+    if (first > 0 && states == nullptr) {
+      bottom(batch);
+      states = &entry;
+    }
+    prepare(batch);
     const std::size_t from = gradients ? lowest() : shape().layers;
     const auto input_of = [&](std::size_t layer) {
-      if (layer == shape().layers) return last.floats(cells);
-      if (layer >= from) return kept[layer].input.floats(cells);
-      return layer % 2 == 0 ? narrow_.floats(cells) : stream.floats(cells);
+      if (layer == shape().layers) return last.floats(batch.rows.size() * shape().width);
+      return layer >= from ? kept[layer].input.floats(cells) : turn_of(layer, cells);
     };
-    embed(batch, input_of(0));
-    for (std::size_t layer = 0; layer < shape().layers; ++layer) {
+    if (first > 0) {
+      widen(*states, input_of(first));
+    } else {
+      embed(batch, input_of(0));
+    }
+    for (std::size_t layer = first; layer < shape().layers; ++layer) {
       const bool whole = layer >= from && options.keep == Keep::everything;
       forward_layer(layer, batch, input_of(layer), input_of(layer + 1), whole ? kept[layer] : shared);
     }
   }
 
   /// Final norm and vocabulary for a stretch of the batch's rows.
-  float* logits_of(const Batch& batch, std::size_t begin, std::size_t count) {
+  float* logits_of(std::size_t begin, std::size_t count) {
     const std::size_t width = shape().width, vocabulary = shape().vocabulary;
-    const auto* states = static_cast<const float*>(last.get());
-    float* inputs = head_input.floats(count * width);
-    for (std::size_t i = 0; i < count; ++i) {
-      std::memcpy(inputs + i * width, states + batch.rows[begin + i] * width, width * sizeof(float));
-    }
+    const auto* inputs = static_cast<const float*>(last.get()) + begin * width;
     rms_norm(team, inputs, count, width, model.output_norm.data(), shape().norm_epsilon, precision(),
              head_normal);
     float* values = logits.floats(count * vocabulary);
@@ -289,18 +412,19 @@ struct LlamaPass::State {
     return values;
   }
 
+  /// With gradients, `top_stream` becomes that of `last`.
   double head(const Batch& batch, float weight, bool gradients) {
     const std::size_t width = shape().width, vocabulary = shape().vocabulary;
     const auto at_once = static_cast<std::size_t>(std::max(options.head_rows, 1));
-    float* dstream = nullptr;
+    float* dlast = nullptr;
     if (gradients) {
-      dstream = stream.floats(batch.tokens.size() * width);
-      std::fill_n(dstream, batch.tokens.size() * width, 0.0F);
+      dlast = top_stream.floats(batch.rows.size() * width);
+      std::fill_n(dlast, batch.rows.size() * width, 0.0F);
     }
     double total = 0;
     for (std::size_t begin = 0; begin < batch.rows.size(); begin += at_once) {
       const std::size_t count = std::min(at_once, batch.rows.size() - begin);
-      const float* values = logits_of(batch, begin, count);
+      const float* values = logits_of(begin, count);
       const std::span<const std::int32_t> targets(batch.targets.data() + begin, count);
       total += cross_entropy(team, values, vocabulary, targets, weight, precision(),
                              gradients ? &dlogits : nullptr);
@@ -309,13 +433,8 @@ struct LlamaPass::State {
       float* dnormal = logits.floats(count * vocabulary);
       const Product product = {dlogits.view(), model.head().view(), Right::as_it_is};
       multiply(team, {&product, 1}, dnormal, width, count, width, Add::no);
-      float* dinputs = head_gradient.floats(count * width);
-      std::fill_n(dinputs, count * width, 0.0F);
-      rms_norm_backward(team, static_cast<const float*>(head_input.get()), count, width,
-                        model.output_norm.data(), shape().norm_epsilon, dnormal, dinputs);
-      for (std::size_t i = 0; i < count; ++i) {
-        std::memcpy(dstream + batch.rows[begin + i] * width, dinputs + i * width, width * sizeof(float));
-      }
+      rms_norm_backward(team, static_cast<const float*>(last.get()) + begin * width, count, width,
+                        model.output_norm.data(), shape().norm_epsilon, dnormal, dlast + begin * width);
     }
     return total;
   }
@@ -325,9 +444,14 @@ LlamaPass::LlamaPass(const FrozenLlama& model, LoraParameters* lora, Team& team,
     : state_(std::make_unique<State>(model, lora, team, options)) {}
 LlamaPass::~LlamaPass() = default;
 
-double LlamaPass::train(const Batch& batch, float weight) {
+const Operand& LlamaPass::entering(const Batch& batch) {
+  state_->bottom(batch);
+  return state_->entry;
+}
+
+double LlamaPass::train(const Batch& batch, float weight, const Operand* states) {
   State& state = *state_;
-  state.forward(batch, true);
+  state.forward(batch, true, states);
   const double loss = state.head(batch, weight, true);
   for (std::size_t layer = state.shape().layers; layer-- > state.lowest();) {
     const auto* input = static_cast<const float*>(state.kept[layer].input.get());
@@ -341,20 +465,20 @@ double LlamaPass::train(const Batch& batch, float weight) {
   return loss;
 }
 
-double LlamaPass::loss(const Batch& batch) {
-  state_->forward(batch, false);
+double LlamaPass::loss(const Batch& batch, const Operand* states) {
+  state_->forward(batch, false, states);
   return state_->head(batch, 0.0F, false);
 }
 
 void LlamaPass::for_each_logits(
     const Batch& batch, const std::function<void(std::size_t index, std::span<const float> logits)>& each) {
   State& state = *state_;
-  state.forward(batch, false);
+  state.forward(batch, false, nullptr);
   const auto at_once = static_cast<std::size_t>(std::max(state.options.head_rows, 1));
   const std::size_t vocabulary = state.shape().vocabulary;
   for (std::size_t begin = 0; begin < batch.rows.size(); begin += at_once) {
     const std::size_t count = std::min(at_once, batch.rows.size() - begin);
-    const float* values = state.logits_of(batch, begin, count);
+    const float* values = state.logits_of(begin, count);
     for (std::size_t i = 0; i < count; ++i) each(begin + i, {values + i * vocabulary, vocabulary});
   }
 }

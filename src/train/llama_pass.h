@@ -47,10 +47,14 @@ class LlamaPass {
   LlamaPass& operator=(const LlamaPass&) = delete;
 
   /// Sum of -log p(target) over the batch's rows; adds weight times its gradient to the adapter's. NaN where
-  /// the numbers have gone wrong. Throws std::bad_alloc.
-  double train(const Batch& batch, float weight);
+  /// the numbers have gone wrong. `states`: what entering() gave for these sequences, now or earlier, which
+  /// saves all layers below the lowest adapter and changes no byte of the result. Throws std::bad_alloc.
+  double train(const Batch& batch, float weight, const Operand* states = nullptr);
   /// The same sum without gradients.
-  double loss(const Batch& batch);
+  double loss(const Batch& batch, const Operand* states = nullptr);
+  /// The hidden states that enter the lowest layer with an adapter, (tokens, width) in the model's precision,
+  /// valid until the next call. They depend neither on the adapter nor on what else is in the batch.
+  const Operand& entering(const Batch& batch);
   /// Calls `each` with the logits of each of the batch's rows, in order.
   void for_each_logits(const Batch& batch,
                        const std::function<void(std::size_t index, std::span<const float> logits)>& each);

@@ -229,6 +229,86 @@ TEST(LlamaPassTest, last_layers_and_chosen_targets_have_the_gradients_of_the_who
   }
 }
 
+// proves P-TRAIN-10
+TEST_P(Family, features_of_the_frozen_layers_change_no_byte) {
+  const Reference reference(GetParam());
+  LoraOptions some = reference.options;
+  some.last_layers = 1;
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    Team team(2);
+    const FrozenLlama model = open(testdata(std::string(GetParam()) + ".gguf"), precision, team);
+    LoraParameters plain(model.shape, some, 1), cached(model.shape, some, 1);
+    reference.set_adapter(plain);
+    reference.set_adapter(cached);
+    LlamaPass without(model, &plain, team), with(model, &cached, team);
+    // Each sequence's features alone, in the reverse order, as a cache would hold them.
+    Operand states;
+    states.shape(precision, reference.batch.tokens.size(), model.shape.width);
+    const std::size_t row_bytes = model.shape.width * (precision == Precision::f32 ? 4 : 2);
+    for (std::size_t i = reference.batch.segments.size(); i-- > 0;) {
+      const Segment segment = reference.batch.segments[i];
+      Batch one;
+      one.add({reference.batch.tokens.data() + segment.start, segment.length},
+              std::vector<std::uint8_t>(segment.length, 1));
+      const Factor entering = with.entering(one).view();
+      for (std::size_t row = 0; row < segment.length; ++row) {
+        std::memcpy(states.at(segment.start + row), entering.at(row), row_bytes);
+      }
+    }
+    EXPECT_EQ(without.loss(reference.batch), with.loss(reference.batch, &states));
+    EXPECT_EQ(without.train(reference.batch, 0.5F), with.train(reference.batch, 0.5F, &states));
+    EXPECT_TRUE(std::equal(plain.gradients().begin(), plain.gradients().end(), cached.gradients().begin()));
+  }
+}
+
+TEST(LlamaPassTest, below_the_lowest_adapter_nothing_is_computed_and_nothing_is_lost) {
+  const Reference reference("llama");
+  Team team(2);
+  const FrozenLlama model = open(testdata("llama.gguf"), Precision::f32, team);
+  LoraParameters all(model.shape, reference.options, 1);
+  reference.set_adapter(all);
+  const std::array<std::array<bool, kTargetCount>, 3> choices = {{
+      {false, false, false, false, false, false, true},
+      {false, false, false, false, true, false, true},
+      {false, false, false, true, false, true, false},
+  }};
+  for (const int last : {0, 1}) {
+    for (const auto& targets : choices) {
+      LoraOptions some = reference.options;
+      some.targets = targets;
+      some.last_layers = last;
+      LoraParameters few(model.shape, some, 1), whole(model.shape, reference.options, 1);
+      reference.set_adapter(few);
+      reference.set_adapter(whole);
+      for (std::size_t layer = 0; layer < 2; ++layer) {
+        for (std::size_t i = 0; i < kTargetCount; ++i) {
+          const LoraMatrix& matrix = whole.matrix(layer, static_cast<Target>(i));
+          if (few.matrix(layer, static_cast<Target>(i)).there) continue;
+          std::fill_n(whole.values().begin() + static_cast<std::ptrdiff_t>(matrix.b),
+                      whole.padded_rank() * matrix.out, 0.0F);
+        }
+      }
+      LlamaPass few_pass(model, &few, team), whole_pass(model, &whole, team);
+      EXPECT_NEAR(whole_pass.train(reference.batch, 1.0F), few_pass.train(reference.batch, 1.0F), 1e-4);
+      for (std::size_t layer = 0; layer < 2; ++layer) {
+        for (std::size_t i = 0; i < kTargetCount; ++i) {
+          const LoraMatrix& mine = few.matrix(layer, static_cast<Target>(i));
+          const LoraMatrix& theirs = whole.matrix(layer, static_cast<Target>(i));
+          if (!mine.there) continue;
+          const std::size_t count = few.padded_rank() * mine.out;
+          EXPECT_LT(relative_error(few.gradients().subspan(mine.b, count),
+                                   whole.gradients().subspan(theirs.b, count)),
+                    1e-4);
+          const std::size_t inputs = few.padded_rank() * mine.in;
+          EXPECT_LT(relative_error(few.gradients().subspan(mine.a, inputs),
+                                   whole.gradients().subspan(theirs.a, inputs)),
+                    1e-4);
+        }
+      }
+    }
+  }
+}
+
 TEST(LlamaPassTest, the_gradient_is_the_slope_of_the_loss) {
   const Reference reference("qwen3");
   Team team(2);

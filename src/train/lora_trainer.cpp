@@ -15,6 +15,7 @@
 #include "train/adapter_file.h"
 #include "train/checkpoint.h"
 #include "train/examples.h"
+#include "train/feature_cache.h"
 #include "train/gemm.h"
 #include "train/machine_memory.h"
 #include "train/parity.h"
@@ -73,6 +74,8 @@ struct LoraTrainer::State {
   std::vector<std::size_t> train, held_out;  // numbers of examples
   std::unique_ptr<LoraParameters> lora;
   std::unique_ptr<LlamaPass> pass;
+  std::unique_ptr<FeatureCache> features;  // null: none are kept
+  Operand entering;                        // of the micro-batch at hand, out of the cache
   std::unique_ptr<Checkpoint> checkpoint;
   Progressed progress;
   std::vector<std::size_t> order;  // of the present epoch
@@ -91,13 +94,21 @@ struct LoraTrainer::State {
   Result<void> read_data();
   Result<void> open_model(const ProgressSink& show);
   Result<void> fit_memory();
+  Result<void> open_features(std::uint64_t free_bytes);
   Result<void> open_checkpoint();
   /// Everything that decides what the run computes.
   Json identity() const;
 
-  std::vector<Batch> micro_batches(const std::vector<std::size_t>& numbers) const;
+  struct MicroBatch {
+    Batch batch;
+    std::vector<std::size_t> numbers;  ///< which examples its segments are
+  };
+  std::vector<MicroBatch> micro_batches(const std::vector<std::size_t>& numbers) const;
   std::vector<std::size_t> next_batch();
-  double held_out_loss();
+  /// What enters the lowest adapted layer, computed for those that the cache does not have yet; null without
+  /// a cache.
+  Result<const Operand*> states_of(const MicroBatch& micro);
+  Result<double> held_out_loss();
   TrainingState training_state() { return {lora->values(), lora->first_moments(), lora->second_moments()}; }
   Result<void> save(Checkpoint::Sync sync);
   Result<void> save_when_due();
@@ -116,7 +127,9 @@ Result<void> LoraTrainer::State::read_data() {
   vocabulary.load = engine::Load::vocabulary_only;
   auto words = engine::LocalModel::open(request.base, vocabulary, logger);
   if (!words) return words.error();
-  base = {(*words)->name(), (*words)->fingerprint()};
+  auto identity = (*words)->identity();
+  if (!identity) return identity.error();
+  base = {(*words)->name(), (*words)->fingerprint(), *std::move(identity)};
   plan.base_name = base.name;
   auto chat = engine::ChatTokens::open(*words);
   if (!chat) return chat.error();
@@ -213,6 +226,45 @@ Result<void> LoraTrainer::State::fit_memory() {
                  next};
   }
   pass = std::make_unique<LlamaPass>(model, lora.get(), team, PassOptions{keep, 256});
+  const std::uint64_t taken = need(keep, tokens) + need(keep, tokens) / 8;
+  return open_features(plan.available_bytes - taken);
+}
+
+Result<void> LoraTrainer::State::open_features(std::uint64_t free_bytes) {
+  // In a single epoch nothing would be read twice.
+  if (lora->first_layer() == 0 || options().features == Features::off ||
+      plan.steps <= static_cast<std::int64_t>(steps_in_epoch())) {
+    return done();
+  }
+  std::vector<std::size_t> lengths;
+  for (const Example& example : examples.items) lengths.push_back(example.tokens.size());
+  const std::size_t width = model.shape.width;
+  const std::uint64_t bytes = FeatureCache::bytes(plan.precision, width, lengths);
+  Features where = options().features;
+  if (where == Features::automatic) where = bytes < free_bytes ? Features::memory : Features::disk;
+  if (where == Features::memory) {
+    if (bytes >= free_bytes) {
+      return Error{Kind::out_of_room, base.name,
+                   "the features of the data take " + megabytes(bytes) + ", and " + megabytes(free_bytes) +
+                       " are free beside the training",
+                   "use --features disk"};
+    }
+    features = FeatureCache::in_memory(plan.precision, width, lengths);
+    plan.predicted_bytes += bytes;
+  } else {
+    auto opened = FeatureCache::on_disk(
+        request.out.has_parent_path() ? request.out.parent_path() : std::filesystem::path("."),
+        plan.precision, width, lengths);
+    if (!opened) {
+      // Nobody asked for the disk: without room on it the features are computed each time, and the plan says
+      // so.
+      if (options().features == Features::automatic) return done();
+      return opened.error();
+    }
+    features = *std::move(opened);
+  }
+  plan.features = where;
+  plan.feature_bytes = bytes;
   return done();
 }
 
@@ -305,16 +357,42 @@ LoraTrainer::LoraTrainer(std::unique_ptr<State> state) : state_(std::move(state)
 LoraTrainer::~LoraTrainer() = default;
 const TrainingPlan& LoraTrainer::plan() const { return state_->plan; }
 
-std::vector<Batch> LoraTrainer::State::micro_batches(const std::vector<std::size_t>& numbers) const {
-  std::vector<Batch> batches;
+std::vector<LoraTrainer::State::MicroBatch> LoraTrainer::State::micro_batches(
+    const std::vector<std::size_t>& numbers) const {
+  std::vector<MicroBatch> batches;
   for (const std::size_t number : numbers) {
     const Example& example = examples.items[number];
     const auto most = static_cast<std::size_t>(options().micro_batch_tokens);
-    if (batches.empty() || batches.back().tokens.size() + example.tokens.size() > most)
+    if (batches.empty() || batches.back().batch.tokens.size() + example.tokens.size() > most)
       batches.emplace_back();
-    batches.back().add(example.tokens, example.counts);
+    batches.back().batch.add(example.tokens, example.counts);
+    batches.back().numbers.push_back(number);
   }
   return batches;
+}
+
+Result<const Operand*> LoraTrainer::State::states_of(const MicroBatch& micro) {
+  if (!features) return static_cast<const Operand*>(nullptr);
+  MicroBatch missing;
+  for (const std::size_t number : micro.numbers) {
+    if (features->has(number)) continue;
+    missing.batch.add(examples.items[number].tokens, examples.items[number].counts);
+    missing.numbers.push_back(number);
+  }
+  if (!missing.numbers.empty()) {
+    const Operand& computed = pass->entering(missing.batch);
+    for (std::size_t i = 0; i < missing.numbers.size(); ++i) {
+      auto kept = features->put(missing.numbers[i], computed, missing.batch.segments[i].start);
+      if (!kept) return kept.error();
+    }
+    if (missing.numbers.size() == micro.numbers.size()) return &computed;
+  }
+  entering.shape(plan.precision, micro.batch.tokens.size(), model.shape.width);
+  for (std::size_t i = 0; i < micro.numbers.size(); ++i) {
+    auto read = features->get(micro.numbers[i], entering, micro.batch.segments[i].start);
+    if (!read) return read.error();
+  }
+  return &entering;
 }
 
 std::vector<std::size_t> LoraTrainer::State::next_batch() {
@@ -331,12 +409,14 @@ std::vector<std::size_t> LoraTrainer::State::next_batch() {
           order.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
-double LoraTrainer::State::held_out_loss() {
+Result<double> LoraTrainer::State::held_out_loss() {
   double sum = 0;
   std::size_t counted = 0;
-  for (const Batch& batch : micro_batches(held_out)) {
-    sum += pass->loss(batch);
-    counted += batch.rows.size();
+  for (const MicroBatch& micro : micro_batches(held_out)) {
+    const auto states = states_of(micro);
+    if (!states) return states.error();
+    sum += pass->loss(micro.batch, *states);
+    counted += micro.batch.rows.size();
   }
   return counted == 0 ? 0.0 : sum / static_cast<double>(counted);
 }
@@ -413,24 +493,28 @@ Result<TrainingReport> LoraTrainer::run(const std::function<void(const StepEvent
   std::deque<Recent> recent;
   try {
     if (!s.held_out.empty() && progress.step == 0 && !stop.stop_requested()) {
-      progress.held_out_before = s.held_out_loss();
+      const auto held_out = s.held_out_loss();
+      if (!held_out) return held_out.error();
+      progress.held_out_before = *held_out;
     }
     while (static_cast<std::int64_t>(progress.step) < s.plan.steps && !stop.stop_requested()) {
       const double begin = s.clock.seconds();
       const std::vector<std::size_t> numbers = s.next_batch();
-      const std::vector<Batch> batches = s.micro_batches(numbers);
+      const std::vector<State::MicroBatch> batches = s.micro_batches(numbers);
       std::size_t counted = 0, tokens = 0;
-      for (const Batch& batch : batches) {
-        counted += batch.rows.size();
-        tokens += batch.tokens.size();
+      for (const State::MicroBatch& micro : batches) {
+        counted += micro.batch.rows.size();
+        tokens += micro.batch.tokens.size();
       }
       std::fill(s.lora->gradients().begin(), s.lora->gradients().end(), 0.0F);
       double loss = 0;
       bool given_up = false;
-      for (const Batch& batch : batches) {
+      for (const State::MicroBatch& micro : batches) {
         given_up = stop.stop_requested();
         if (given_up) break;
-        loss += s.pass->train(batch, 1.0F / static_cast<float>(counted));
+        const auto states = s.states_of(micro);
+        if (!states) return states.error();
+        loss += s.pass->train(micro.batch, 1.0F / static_cast<float>(counted), *states);
       }
       if (given_up) break;
       loss /= static_cast<double>(counted);
@@ -476,7 +560,11 @@ Result<TrainingReport> LoraTrainer::run(const std::function<void(const StepEvent
       if (each) each(event);
     }
     report.finished = static_cast<std::int64_t>(progress.step) >= s.plan.steps;
-    if (report.finished && !s.held_out.empty()) report.held_out_after = s.held_out_loss();
+    if (report.finished && !s.held_out.empty()) {
+      const auto held_out = s.held_out_loss();
+      if (!held_out) return held_out.error();
+      report.held_out_after = *held_out;
+    }
   } catch (const std::bad_alloc&) {
     if (progress.step > 0) {
       if (auto saved = s.save(Checkpoint::Sync::yes); !saved) return saved.error();

@@ -29,6 +29,15 @@ enum class Memory : std::uint8_t {
   layer_inputs,
 };
 
+/// Where the hidden states that enter the lowest adapted layer are kept between epochs, when only the last
+/// layers have adapters. The result is the same to the byte.
+enum class Features : std::uint8_t {
+  automatic,  ///< in memory where they fit into what is free now, else on the disk, else nowhere
+  memory,
+  disk,  ///< in a file without a name, in the folder of the adapter
+  off,   ///< computed again each time
+};
+
 struct TrainingOptions {
   LoraOptions lora;
   double learning_rate = 2e-4;  ///< of A, and of B unless b_rate_ratio says otherwise
@@ -48,6 +57,7 @@ struct TrainingOptions {
   int threads = 0;                          ///< 0: one for each core
   std::optional<Precision> precision = {};  ///< none: bf16 where the processor multiplies it, else f32
   Memory memory = Memory::automatic;
+  Features features = Features::automatic;
   std::string group_column = {};
   bool check_parity = true;  ///< compare with llama.cpp before the first step (parity.h)
 };
@@ -98,6 +108,8 @@ struct TrainingPlan {
   Precision precision = Precision::f32;
   std::string kernel;
   bool keeps_everything = true;
+  Features features = Features::off;  ///< where they go: memory, disk or off
+  std::uint64_t feature_bytes = 0;    ///< of all items; 0 when they are not kept
   std::uint64_t predicted_bytes = 0, available_bytes = 0;
   double parity_divergence = 0;  ///< 0 when it was not asked for
   std::int64_t resumed_from = 0;

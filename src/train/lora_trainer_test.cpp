@@ -157,6 +157,41 @@ TEST(LoraTrainerTest, killed_and_resumed_it_ends_with_the_same_bytes) {
   EXPECT_TRUE(read(request.out) == read(whole.out));
 }
 
+// proves P-TRAIN-10
+TEST(LoraTrainerTest, kept_features_change_no_byte_of_the_adapter_wherever_they_are_kept) {
+  std::string expected;
+  for (const Features where : {Features::off, Features::memory, Features::disk, Features::automatic}) {
+    TrainingRequest request = small_run("features.gguf");
+    request.options.lora.last_layers = 1;
+    request.options.features = where;
+    auto trainer = LoraTrainer::open(request);
+    ASSERT_TRUE(trainer.ok()) << trainer.error().line();
+    EXPECT_EQ((*trainer)->plan().features, where == Features::automatic ? Features::memory : where);
+    EXPECT_EQ((*trainer)->plan().feature_bytes > 0, where != Features::off);
+    ASSERT_TRUE((*trainer)->run().ok());
+    if (expected.empty()) expected = read(request.out);
+    EXPECT_TRUE(read(request.out) == expected);
+  }
+  // Resumed, features are computed again for what the rest of the run meets.
+  TrainingRequest request = small_run("features_resumed.gguf");
+  request.options.lora.last_layers = 1;
+  std::stop_source stop;
+  ASSERT_TRUE(train(
+                  request,
+                  [&](const StepEvent& event) {
+                    if (event.step == 6) stop.request_stop();
+                  },
+                  stop.get_token())
+                  .ok());
+  request.resume = true;
+  const auto report = train(request);
+  ASSERT_TRUE(report.ok()) << report.error().line();
+  EXPECT_TRUE(read(request.out) == expected);
+  for (const auto& entry : fs::directory_iterator(request.out.parent_path())) {
+    EXPECT_EQ(entry.path().string().find("loam-features"), std::string::npos) << entry.path();
+  }
+}
+
 TEST(LoraTrainerTest, an_unfinished_run_is_neither_overwritten_nor_mixed_with_another) {
   TrainingRequest request = small_run("unfinished.gguf");
   std::stop_source stop;

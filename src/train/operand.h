@@ -80,6 +80,10 @@ class Operand {
   const T* row(std::size_t index) const {
     return static_cast<const T*>(memory_.get()) + index * stride_;
   }
+  /// A row of either precision, for copies.
+  void* at(std::size_t row) {
+    return static_cast<char*>(memory_.get()) + row * stride_ * (precision_ == Precision::f32 ? 4 : 2);
+  }
   Precision precision() const { return precision_; }
   std::size_t rows() const { return rows_; }
   std::size_t columns() const { return columns_; }
