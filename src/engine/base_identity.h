@@ -10,8 +10,11 @@
 
 namespace loam::engine {
 
-/// Key of ours in an adapter's metadata: base_identity() of the model it was trained on.
-inline constexpr char kBaseIdentityKey[] = "loam.base.identity";
+/// Keys of ours in an adapter's metadata: which model it was trained on, and what it learnt from.
+inline constexpr char kBaseNameKey[] = "loam.base.name";
+inline constexpr char kBaseFingerprintKey[] = "loam.base.fingerprint";  ///< of that very file
+inline constexpr char kBaseIdentityKey[] = "loam.base.identity";        ///< base_identity()
+inline constexpr char kTrainedFromKey[] = "loam.train.data";            ///< the data file's name
 
 /// SHA-256 (64 hex digits) over the architecture, the hyper-parameters that its results depend on, the
 /// tokenizer's tokens, names and shapes of all tensors, and the bytes of all vectors in F32 (norms and

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "base/utf8.h"
-#include "engine/adapter_check.h"
 #include "engine/local_engine_impl.h"
 #include "engine/threads.h"
 #include "engine/token_picker.h"
@@ -46,6 +45,9 @@ Result<void> check_options(const LocalEngineOptions& options) {
   }
   if (options.batch_tokens < 1 || options.micro_batch_tokens < 1) {
     return refuse("batch_tokens", "batch and micro-batch must be at least 1", "leave them at 512");
+  }
+  if (options.adapter_sets < 1) {
+    return refuse("adapter_sets", "must be at least 1", "leave it at 4");
   }
   if (options.threads < 0) {
     return refuse("threads", "must be 0 (one per core) or more", "give a positive number");
@@ -119,52 +121,7 @@ Result<llama_context_ptr> LocalEngine::Impl::make_context(int context_tokens, in
                          : "try the default options"};
   }
   llama_attach_threadpool(made.get(), threadpool.get(), threadpool.get());
-  if (auto applied = apply_adapters(made.get()); !applied) {
-    return applied.error();
-  }
   return made;
-}
-
-Result<void> LocalEngine::Impl::load_adapters(const std::vector<Adapter>& wanted) {
-  std::vector<llama_adapter_lora_ptr> loaded;
-  for (const Adapter& adapter : wanted) {
-    const std::string place = adapter.file.string();
-    if (!std::isfinite(adapter.scale) || std::abs(adapter.scale) > 1000.0F) {
-      return Error{Kind::bad_request, place, "the scale must be a number from -1000 to 1000", "use 1"};
-    }
-    if (auto checked = check_adapter(adapter.file, model->architecture()); !checked) {
-      return checked.error();
-    }
-    LlamaLogScope log(*logger);
-    const std::lock_guard lock(model->impl().adapters_mutex);
-    try {
-      loaded.emplace_back(llama_adapter_lora_init(model->impl().model.get(), adapter.file.c_str()));
-    } catch (const std::exception& failure) {
-      return Error{Kind::bad_data, place, failure.what(), "check that it was trained on this model"};
-    }
-    if (!loaded.back()) {
-      return Error{Kind::bad_data, place, log.last_error("llama.cpp could not load the adapter"),
-                   "check that it was trained on " + model->name()};
-    }
-  }
-  adapters = std::move(loaded);
-  options.adapters = wanted;
-  return done();
-}
-
-Result<void> LocalEngine::Impl::apply_adapters(llama_context* to) {
-  std::vector<llama_adapter_lora*> handles;
-  std::vector<float> scales;
-  for (std::size_t i = 0; i < adapters.size(); ++i) {
-    handles.push_back(adapters[i].get());
-    scales.push_back(options.adapters[i].scale);
-  }
-  LlamaLogScope log(*logger);
-  const int code = llama_set_adapters_lora(to, handles.data(), handles.size(), scales.data());
-  if (code != 0) {
-    return failed(log, code, "the adapters could not be applied");
-  }
-  return done();
 }
 
 Result<ChatTemplate*> LocalEngine::Impl::chat_template() {
@@ -292,16 +249,10 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::open(std::shared_ptr<LocalMode
   impl->logger = &logger;
   impl->options = options;
   impl->threadpool = make_threadpool(options.threads);
-  if (auto loaded = impl->load_adapters(options.adapters); !loaded) {
-    return loaded.error();
+  if (auto chosen = impl->choose_adapters(options.adapters); !chosen) {
+    return chosen.error();
   }
-  auto context =
-      impl->make_context(options.context_tokens, options.batch_tokens, options.micro_batch_tokens, 1);
-  if (!context) {
-    return context.error();
-  }
-  impl->writing.context = *std::move(context);
-  if (llama_get_memory(impl->writing.context.get()) == nullptr) {
+  if (llama_get_memory(impl->set->writing.context.get()) == nullptr) {
     return no_chat;
   }
   return std::unique_ptr<LocalEngine>(new LocalEngine(std::move(impl)));
@@ -311,7 +262,7 @@ const std::string& LocalEngine::model_name() const { return impl_->model->name()
 int LocalEngine::context_tokens() const { return impl_->options.context_tokens; }
 LocalModel& LocalEngine::model() { return *impl_->model; }
 const LocalEngineOptions& LocalEngine::options() const { return impl_->options; }
-const std::vector<Adapter>& LocalEngine::adapters() const { return impl_->options.adapters; }
+const std::vector<Adapter>& LocalEngine::adapters() const { return impl_->set->wanted; }
 
 Result<int> LocalEngine::count_tokens(std::string_view text) {
   auto tokens = impl_->model->encode(text, AddSpecial::no, ParseSpecial::no);
@@ -350,38 +301,23 @@ Result<std::vector<Token>> LocalEngine::prompt_tokens(const std::vector<Message>
   return encode_parts(*impl_->model, *parts);
 }
 
-Result<void> LocalEngine::set_adapters(const std::vector<Adapter>& adapters) {
-  // The contexts let go of the old adapters before these are freed.
-  const std::vector<Adapter> before = impl_->options.adapters;
-  LlamaLogScope log(*impl_->logger);
-  std::vector<llama_adapter_lora_ptr> old = std::move(impl_->adapters);
-  impl_->adapters.clear();
-  if (auto loaded = impl_->load_adapters(adapters); !loaded) {
-    impl_->adapters = std::move(old);
-    impl_->options.adapters = before;
-    return loaded;
-  }
-  clear_cache();
-  if (auto applied = impl_->apply_adapters(impl_->writing.context.get()); !applied) {
-    return applied;
-  }
-  if (impl_->scoring.context) {
-    return impl_->apply_adapters(impl_->scoring.context.get());
-  }
-  return done();
-}
-
 void LocalEngine::clear_cache() {
-  impl_->writing.clear();
+  for (const auto& set : impl_->sets) {
+    set->writing.clear();
+  }
   impl_->scoring.clear();
 }
 
 MemoryUse LocalEngine::memory() const {
   MemoryUse use;
-  for (const auto& [type, bytes] : llama_get_memory_breakdown(impl_->writing.context.get())) {
-    use.weights += bytes.model;
-    use.cache += bytes.context;
-    use.compute += bytes.compute;
+  for (const auto& set : impl_->sets) {
+    std::uint64_t weights = 0;
+    for (const auto& [type, bytes] : llama_get_memory_breakdown(set->writing.context.get())) {
+      weights += bytes.model;
+      use.cache += bytes.context;
+      use.compute += bytes.compute;
+    }
+    use.weights = weights;  // every context names the same ones
   }
   return use;
 }

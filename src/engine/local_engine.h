@@ -38,6 +38,7 @@ enum class Reuse : std::uint8_t {
 struct Adapter {
   std::filesystem::path file;
   float scale = 1.0F;
+  bool operator==(const Adapter&) const = default;
 };
 
 struct LocalEngineOptions {
@@ -49,8 +50,9 @@ struct LocalEngineOptions {
   KvType k_type = KvType::f16;  ///< q8_0 halves the cache; quantised types need flash attention
   KvType v_type = KvType::f16;
   Reuse reuse = Reuse::exact;
-  std::vector<Adapter> adapters;
-  LocalModelOptions model;  ///< used when the engine loads the model itself
+  std::vector<Adapter> adapters;  ///< in force at the start
+  int adapter_sets = 4;           ///< whose prompts stay cached; each that is used costs a cache of its own
+  LocalModelOptions model;        ///< used when the engine loads the model itself
 };
 
 /// Memory that llama.cpp holds for one engine, in bytes.
@@ -90,7 +92,12 @@ class LocalEngine final : public Engine {
   /// only: what a message says about control tokens stays plain text.
   Result<std::vector<Token>> prompt_tokens(const std::vector<Message>& messages);
 
-  /// Replaces the adapters. The cache of the earlier set is dropped: it never serves another set's tokens.
+  /// Puts these adapters in force. Each set of adapters and scales has a cache of its own, which never serves
+  /// another set's tokens and stays while others are in force, up to options.adapter_sets of them; then the
+  /// one that was not used for longest goes. Going back to a set costs nothing. A set that cannot be had
+  /// leaves the earlier one in force: bad_request for a wrong model, naming both, bad_data for a damaged
+  /// file. An adapter that does not say what it was trained on is taken where it fits, with a warning to the
+  /// logger.
   Result<void> set_adapters(const std::vector<Adapter>& adapters);
   const std::vector<Adapter>& adapters() const;
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -38,14 +40,30 @@ class AbortOn {
   std::stop_callback<Raise> on_stop_;
 };
 
+/// An adapter in memory, shared by all sets that hold it.
+using LoadedAdapter = std::shared_ptr<llama_adapter_lora>;
+
+/// One set of adapters, and what was read under it: a context of its own, so that its keys and values are
+/// never another set's, and changing sets costs nothing.
+struct AdapterSet {
+  std::vector<Adapter> wanted;
+  std::vector<LoadedAdapter> loaded;  ///< before the context that points to them: it dies first
+  ReadContext writing;                ///< for generate
+  std::uint64_t used = 0;             ///< when it was last chosen
+
+  bool is(const std::vector<Adapter>& other, const std::vector<LoadedAdapter>& loaded) const;
+};
+
 struct LocalEngine::Impl {
   std::shared_ptr<LocalModel> model;
   LocalEngineOptions options;
   Logger* logger = nullptr;
-  // Order matters: contexts die before the thread pool, adapters and model that they use.
-  std::vector<llama_adapter_lora_ptr> adapters;
+  // Order matters: contexts die before the thread pool and model that they use.
   ThreadpoolPtr threadpool;
-  ReadContext writing;  ///< for generate
+  std::map<std::string, std::weak_ptr<llama_adapter_lora>> shelf;  ///< by path, size and time of the file
+  std::vector<std::unique_ptr<AdapterSet>> sets;                   ///< at most options.adapter_sets
+  AdapterSet* set = nullptr;                                       ///< the one in force
+  std::uint64_t choices = 0;
   ReadContext scoring;  ///< for given tokens; made when first needed: generation keeps its own small buffers
   std::optional<ChatTemplate> chat;
   std::atomic<bool> abort{false};  ///< read by llama.cpp between operations
@@ -57,8 +75,11 @@ struct LocalEngine::Impl {
   /// `sequences` above 1 share one buffer of keys and values.
   Result<llama_context_ptr> make_context(int context_tokens, int batch, int micro_batch, int outputs,
                                          int sequences = 1);
-  Result<void> load_adapters(const std::vector<Adapter>& wanted);
-  Result<void> apply_adapters(llama_context* to);
+  Result<LoadedAdapter> load_adapter(const Adapter& wanted);
+  Result<void> apply(const AdapterSet& from, llama_context* to);
+  /// Puts a set of adapters in force: the one that is there already, else a new one, else in the place of the
+  /// one that was not used for longest.
+  Result<void> choose_adapters(const std::vector<Adapter>& wanted);
   Result<ChatTemplate*> chat_template();
   Result<std::vector<PromptPart>> render_parts(const std::vector<Message>& messages);
 

@@ -117,7 +117,7 @@ Result<Draft> LocalEngine::generate(const GenerateRequest& request, const TextSi
   Draft draft;
   draft.usage.prompt_tokens = static_cast<int>(prompt->size());
   const Stopwatch prefill;
-  auto read = impl.read_prompt(impl.writing, *prompt, draft.usage.reused_tokens, stop, log);
+  auto read = impl.read_prompt(impl.set->writing, *prompt, draft.usage.reused_tokens, stop, log);
   if (!read) {
     return read.error();
   }
@@ -136,7 +136,7 @@ Result<Draft> LocalEngine::generate(const GenerateRequest& request, const TextSi
   };
   bool wanted = true;
   while (true) {
-    const float* logits = llama_get_logits_ith(impl.writing.context.get(), -1);
+    const float* logits = llama_get_logits_ith(impl.set->writing.context.get(), -1);
     if (logits == nullptr) {
       return impl.failed(log, 0, "there are no logits");
     }
@@ -170,7 +170,7 @@ Result<Draft> LocalEngine::generate(const GenerateRequest& request, const TextSi
       draft.finish = FinishReason::length;
       break;
     }
-    auto computed = impl.append(impl.writing, std::span<const Token>(&token, 1), true, log);
+    auto computed = impl.append(impl.set->writing, std::span<const Token>(&token, 1), true, log);
     if (!computed) {
       return computed.error();
     }

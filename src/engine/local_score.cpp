@@ -124,6 +124,9 @@ Result<void> LocalEngine::Impl::open_scoring() {
   if (!made) {
     return made.error();
   }
+  if (auto applied = apply(*set, made->get()); !applied) {
+    return applied;
+  }
   scoring.context = *std::move(made);
   scoring.clear();
   return done();
