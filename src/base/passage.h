@@ -33,6 +33,7 @@ struct Why {
   std::optional<float> rerank;     ///< the re-ranker's score, where one runs
   std::optional<int> bm25_rank;    ///< 1-based
   std::optional<int> cosine_rank;  ///< 1-based
+  std::optional<int> rerank_rank;  ///< 1-based, among those that were re-ranked
 };
 
 /// One search result.

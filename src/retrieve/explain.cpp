@@ -82,13 +82,24 @@ class Teller {
  private:
   bool uses_words() const { return ranking_.legs != Legs::dense_only; }
   bool uses_meaning() const { return ranking_.legs != Legs::lexical_only; }
-  bool is_shown() const { return fused_ && fused_->rank <= ranking_.shown; }
+  /// The list that is shown, and the passage's place in it.
+  const std::vector<Fused>& last_list() const {
+    return ranking_.reranked ? *ranking_.reranked : ranking_.fused;
+  }
+  const std::optional<Place>& last() const { return ranking_.reranked ? reranked_ : fused_; }
+  bool is_shown() const { return last() && last()->rank <= ranking_.shown; }
 
   void find_places(PassageId best) {
     lexical_ = place_of(ranking_.lexical, best);
     dense_ = place_of(ranking_.dense, best);
     fused_ = place_of(ranking_.fused, best);
     fused_deep_ = place_of(ranking_.fused_deep, best);
+    if (ranking_.reranked) {
+      reranked_ = place_of(*ranking_.reranked, best);
+      for (const Fused& one : *ranking_.reranked) {
+        if (one.passage == best) opinion_ = one.why;
+      }
+    }
   }
 
   void fill_best(PassageId best) {
@@ -98,7 +109,7 @@ class Teller {
     hit.source = ranking_.best_row->source;
     hit.title = ranking_.best_row->title;
     hit.passage.id = best;
-    const auto& score = fused_ ? fused_ : fused_deep_;
+    const auto& score = last() ? last() : fused_ ? fused_ : fused_deep_;
     if (score) hit.score = score->score;
     if (lexical_) {
       hit.why.bm25 = lexical_->score;
@@ -108,6 +119,8 @@ class Teller {
       hit.why.cosine = dense_->score;
       hit.why.cosine_rank = dense_->rank;
     }
+    hit.why.rerank = opinion_.rerank;
+    hit.why.rerank_rank = opinion_.rerank_rank;
     out_.best = std::move(hit);
   }
 
@@ -162,15 +175,35 @@ class Teller {
           "fused", fused_deep_, static_cast<int>(ranking_.fused_deep.size()),
           fused_deep_ ? "not among the candidates; this is the rank when both legs are fused whole" : "");
     }
+    if (ranking_.reranked) fill_reranked();
     std::optional<Place> shown;
-    if (is_shown()) shown = fused_;
+    if (is_shown()) shown = last();
     std::string note;
-    if (!shown && ranking_.shown > 0 && ranking_.fused.size() >= static_cast<std::size_t>(ranking_.shown)) {
-      const Fused& last = ranking_.fused[static_cast<std::size_t>(ranking_.shown) - 1];
-      const bool same_document = own_.contains(number_of(last.passage)) && last.passage != best;
-      if (!same_document) note = "the last one shown scores " + std::to_string(last.score);
+    if (!shown && ranking_.shown > 0 && last_list().size() >= static_cast<std::size_t>(ranking_.shown)) {
+      const Fused& lowest = last_list()[static_cast<std::size_t>(ranking_.shown) - 1];
+      const bool same_document = own_.contains(number_of(lowest.passage)) && lowest.passage != best;
+      if (!same_document) note = "the last one shown scores " + std::to_string(lowest.score);
     }
     add_stage("shown", shown, ranking_.shown, std::move(note));
+  }
+
+  void fill_reranked() {
+    std::string note;
+    if (opinion_.rerank_rank) {
+      note = "the re-ranker has it " + ordinal(*opinion_.rerank_rank) + " of the " +
+             with_thousands(ranking_.reranked_first) + " it read";
+    } else if (fused_) {
+      note = "beyond the " + with_thousands(ranking_.reranked_first) + " that the re-ranker reads";
+    }
+    add_stage("re-ranked", reranked_, ranking_.reranked_first, std::move(note));
+  }
+
+  /// ", and the re-ranker moves it from 7th to 2nd"
+  std::string reranked_part() const {
+    if (!fused_ || !reranked_ || !opinion_.rerank_rank) return {};
+    if (fused_->rank == reranked_->rank) return ", and the re-ranker leaves it where it was";
+    return ", and the re-ranker moves it from the " + ordinal(fused_->rank) + " place to the " +
+           ordinal(reranked_->rank);
   }
 
   std::string words_part() const {
@@ -208,12 +241,13 @@ class Teller {
       out = (words_are_rank || (uses_meaning() && dense_)) ? "Its best passage is " + only
                                                            : "Its best passage: " + only;
     }
+    if (ranking_.reranked) out += reranked_part();
     if (is_shown()) {
-      out += ", so it is shown at rank " + std::to_string(fused_->rank) + " of " +
+      out += ", so it is shown at rank " + std::to_string(last()->rank) + " of " +
              std::to_string(ranking_.shown) + ".";
-    } else if (fused_) {
-      out += ", so the fused rank " + with_thousands(fused_->rank) + " is below the " +
-             std::to_string(ranking_.shown) + " shown.";
+    } else if (last()) {
+      out += std::string(", so the ") + (ranking_.reranked ? "final" : "fused") + " rank " +
+             with_thousands(last()->rank) + " is below the " + std::to_string(ranking_.shown) + " shown.";
     } else if (fused_deep_) {
       out += ", so it is beyond the " + with_thousands(ranking_.candidates) +
              " candidates of each leg and never reaches the fusion (there it would be " +
@@ -227,7 +261,8 @@ class Teller {
   const DeepRanking& ranking_;
   Explanation out_;
   std::unordered_set<std::uint64_t> own_;
-  std::optional<Place> lexical_, dense_, fused_, fused_deep_;
+  std::optional<Place> lexical_, dense_, fused_, fused_deep_, reranked_;
+  Why opinion_;  ///< of the re-ranker
 };
 
 }  // namespace
@@ -236,7 +271,8 @@ std::optional<PassageId> best_passage(const DeepRanking& ranking) {
   if (ranking.own_passages.empty()) return std::nullopt;
   std::unordered_set<std::uint64_t> own;
   for (const PassageId passage : ranking.own_passages) own.insert(number_of(passage));
-  for (const std::vector<Fused>* list : {&ranking.fused, &ranking.fused_deep}) {
+  const std::vector<Fused>& found = ranking.reranked ? *ranking.reranked : ranking.fused;
+  for (const std::vector<Fused>* list : {&found, &ranking.fused_deep}) {
     for (const Fused& one : *list) {
       if (own.contains(number_of(one.passage))) return one.passage;
     }

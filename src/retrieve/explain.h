@@ -20,16 +20,18 @@ struct DeepRanking {
   int shown = 0;
   int candidates = 0;  ///< what find() takes from each leg
   int passages_in_collection = 0;
-  std::vector<store::Scored> lexical;  ///< every passage that matches a term
-  std::vector<store::Scored> dense;    ///< every passage
-  std::vector<Fused> fused;            ///< of the first `candidates` of each leg
-  std::vector<Fused> fused_deep;       ///< of both whole lists
+  std::vector<store::Scored> lexical;          ///< every passage that matches a term
+  std::vector<store::Scored> dense;            ///< every passage
+  std::vector<Fused> fused;                    ///< of the first `candidates` of each leg
+  std::vector<Fused> fused_deep;               ///< of both whole lists
+  std::optional<std::vector<Fused>> reranked;  ///< `fused` as the re-ranker left it; none: no re-ranker
+  int reranked_first = 0;                      ///< how many of the first of `fused` it read
   std::vector<PassageId> own_passages;
   std::optional<store::Store::PassageRow> best_row;  ///< of best_passage()
   std::vector<std::string> terms;
 };
 
-/// The document's passage with the best place after fusion: as find() fused, else at full depth, else its
+/// The document's passage with the best place after fusion: as find() ranked, else at full depth, else its
 /// first. Empty when the document has no passages.
 std::optional<PassageId> best_passage(const DeepRanking& ranking);
 

@@ -1,5 +1,5 @@
-// The story, top to bottom: check the question, ask both legs, fuse, fetch the passages. explain() tells the
-// same story again at full depth for one document.
+// The story, top to bottom: check the question, ask both legs, fuse, re-rank the first where a re-ranker is
+// given, fetch the passages. explain() tells the same story again at full depth for one document.
 #include "retrieve/retrieve.h"
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "retrieve/explain.h"
 #include "retrieve/fusion.h"
+#include "retrieve/rerank.h"
 
 namespace loam::retrieve {
 namespace {
@@ -61,8 +62,13 @@ class TwoLegRetriever : public Retriever {
 
     const Stopwatch watch;
     std::vector<Fused> fused = fuse_lists(*lists, static_cast<std::size_t>(depth), options);
-    auto hits = fetch(fused, static_cast<std::size_t>(k));
     spent.fuse_ms = watch.milliseconds();
+    const Stopwatch reranking;
+    if (auto ranked = rerank(*clean, options, fused); !ranked) return ranked.error();
+    spent.rerank_ms = options.reranker != nullptr ? reranking.milliseconds() : 0;
+    const Stopwatch fetching;
+    auto hits = fetch(fused, static_cast<std::size_t>(k));
+    spent.fuse_ms += fetching.milliseconds();
     if (timings != nullptr) *timings = spent;
     return hits;
   }
@@ -97,6 +103,12 @@ class TwoLegRetriever : public Retriever {
     ranking.dense = lists->dense;
     ranking.fused = fuse_lists(*lists, static_cast<std::size_t>(depth), options);
     ranking.fused_deep = fuse_lists(*lists, all, options);
+    if (options.reranker != nullptr) {
+      ranking.reranked = ranking.fused;
+      auto read = rerank(*clean, options, *ranking.reranked);
+      if (!read) return read.error();
+      ranking.reranked_first = static_cast<int>(*read);
+    }
     ranking.own_passages = std::move(*own);
     if (auto best = best_passage(ranking)) {
       const std::vector<PassageId> id{*best};
@@ -173,6 +185,34 @@ class TwoLegRetriever : public Retriever {
                                        const RetrieveOptions& options) {
     return fuse({first(lists.lexical, depth), options.lexical_weight},
                 {first(lists.dense, depth), options.dense_weight});
+  }
+
+  /// Puts `fused` into the order that the re-ranker and the fusion agree on; returns how many it read.
+  Result<std::size_t> rerank(const std::string& question, const RetrieveOptions& options,
+                             std::vector<Fused>& fused) {
+    if (options.reranker == nullptr || options.reranked < 1 || fused.empty()) return std::size_t{0};
+    const auto most = std::min(static_cast<std::size_t>(options.reranked), fused.size());
+    auto hits = fetch(fused, most);
+    if (!hits) return hits.error();
+    // A passage that was removed since the index looked has no text: it leaves the list here already.
+    std::vector<Fused> kept;
+    std::vector<std::string> texts;
+    std::size_t next = 0;
+    for (const Hit& hit : *hits) {
+      while (fused[next].passage != hit.passage.id) ++next;
+      kept.push_back(fused[next++]);
+      texts.push_back(hit.passage.indexed_text());
+    }
+    kept.insert(kept.end(), fused.begin() + static_cast<std::ptrdiff_t>(next), fused.end());
+    fused = std::move(kept);
+    auto scores = options.reranker->score(question, texts);
+    if (!scores) return scores.error();
+    if (scores->size() != texts.size()) {
+      return Error{Kind::our_bug, options.reranker->model_name(),
+                   "the re-ranker scored another number of passages than it was given", ""};
+    }
+    combine(fused, *scores, options.rerank_weight);
+    return texts.size();
   }
 
   /// The first k with their text. A passage that was removed since the index looked is left out, and the next

@@ -20,13 +20,17 @@ enum class Legs : std::uint8_t { both, lexical_only, dense_only };
 struct RetrieveOptions {
   Legs legs = Legs::both;
   // Chosen on bench/runs/2026-11-22-amd-epyc-2c/retrieval-sweep.json; see docs/decisions/0011.
-  int candidates = 300;          ///< taken from each leg before fusion
-  float lexical_weight = 0.55F;  ///< of BM25, scaled to 0..1 (fusion.h)
-  float dense_weight = 0.45F;    ///< of the cosine, scaled to 0..1
+  int candidates = 300;                  ///< taken from each leg before fusion
+  float lexical_weight = 0.55F;          ///< of BM25, scaled to 0..1 (fusion.h)
+  float dense_weight = 0.45F;            ///< of the cosine, scaled to 0..1
+  engine::Reranker* reranker = nullptr;  ///< borrowed; null: the fused order stays
+  // Chosen on training questions only; see docs/decisions/0017.
+  int reranked = 20;           ///< how many of the first fused hits it reads; each costs about 20 ms
+  float rerank_weight = 0.5F;  ///< of its opinion beside the fused score (rerank.h)
 };
 
 struct RetrieveTimings {
-  double lexical_ms = 0, embed_ms = 0, dense_ms = 0, fuse_ms = 0;
+  double lexical_ms = 0, embed_ms = 0, dense_ms = 0, fuse_ms = 0, rerank_ms = 0;
 };
 
 /// Where the best passage of one document stood at each stage; an empty rank means it was not there.
@@ -39,7 +43,7 @@ struct Explanation {
     std::string note;
   };
   std::string source;
-  std::vector<Stage> stages;  ///< lexical, dense, fused, shown
+  std::vector<Stage> stages;  ///< lexical, dense, fused, re-ranked (where one runs), shown
   std::optional<Hit> best;    ///< the document's best passage
   std::string sentence;       ///< plain words: where it fell out and why
   std::vector<std::string> matched_terms, missing_terms;

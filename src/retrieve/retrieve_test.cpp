@@ -420,5 +420,95 @@ TEST_F(RetrieverTest, opening_over_no_index_is_our_bug) {
   EXPECT_EQ(opened.error().kind, Kind::our_bug);
 }
 
+/// Prefers passages with one word, and remembers what it was given.
+class WordReranker : public engine::Reranker {
+ public:
+  explicit WordReranker(std::string word) : word_(std::move(word)) {}
+  const std::string& model_name() const override { return word_; }
+  const std::string& fingerprint() const override { return word_; }
+  Result<std::vector<float>> score(std::string_view, std::span<const std::string> passages) override {
+    if (fails) return Error{Kind::bad_request, "question", "too long", ""};
+    seen.assign(passages.begin(), passages.end());
+    std::vector<float> scores;
+    for (const std::string& text : passages)
+      scores.push_back(text.find(word_) != std::string::npos ? 5.0F : -5.0F);
+    return scores;
+  }
+  bool fails = false;
+  std::vector<std::string> seen;
+
+ private:
+  std::string word_;
+};
+
+// proves P-RET-06
+TEST_F(RetrieverTest, a_reranker_decides_among_the_first_and_its_opinion_stands_in_why) {
+  add_handbook();
+  WordReranker reranker("Taxis");
+  const std::string question = "paid leave of every employee";
+  const auto before = retriever().find(question, 4);
+  RetrieveOptions options;
+  options.reranker = &reranker;
+  options.rerank_weight = 0.9F;
+  RetrieveTimings timings;
+  const auto after = retriever().find(question, 4, options, &timings);
+  ASSERT_TRUE(before.ok() && after.ok()) << after.error().line();
+  EXPECT_EQ(before->front().source, "leave.md");
+  EXPECT_FALSE(before->front().why.rerank);
+  EXPECT_EQ(after->front().source, "travel.md");
+  EXPECT_EQ(after->front().why.rerank, 5.0F);
+  EXPECT_EQ(after->front().why.rerank_rank, 1);
+  EXPECT_EQ(reranker.seen.size(), 6U);  // all passages there are
+  EXPECT_EQ((*after)[1].source, "leave.md");
+  for (std::size_t i = 1; i < after->size(); ++i) EXPECT_LE((*after)[i].score, (*after)[i - 1].score);
+  // Only so many are read, however many are asked for.
+  options.reranked = 1;
+  const auto one = retriever().find(question, 4, options);
+  ASSERT_TRUE(one.ok());
+  EXPECT_EQ(reranker.seen.size(), 1U);
+  EXPECT_EQ(one->front().source, "leave.md");
+  EXPECT_FALSE((*one)[1].why.rerank);
+  EXPECT_EQ(one->size(), 4U);
+}
+
+// proves P-RET-03
+TEST_F(RetrieverTest, explain_tells_what_the_reranker_did) {
+  add_handbook();
+  WordReranker reranker("Taxis");
+  RetrieveOptions options;
+  options.reranker = &reranker;
+  options.rerank_weight = 0.9F;
+  const std::string question = "paid leave of every employee";
+  const auto up = retriever().explain(question, "travel.md", 1, options);
+  ASSERT_TRUE(up.ok()) << up.error().line();
+  ASSERT_EQ(up->stages.size(), 5U);
+  EXPECT_EQ(up->stages[3].name, "re-ranked");
+  EXPECT_EQ(up->stages[3].rank, 1);
+  EXPECT_EQ(up->stages[4].rank, 1);
+  EXPECT_THAT(up->sentence, HasSubstr("the re-ranker moves it from the"));
+  ASSERT_TRUE(up->best);
+  EXPECT_EQ(up->best->why.rerank, 5.0F);
+  const auto down = retriever().explain(question, "leave.md", 1, options);
+  ASSERT_TRUE(down.ok());
+  EXPECT_FALSE(down->stages[4].rank);
+  EXPECT_THAT(down->sentence, HasSubstr("final rank 2 is below the 1 shown"));
+  options.reranked = 1;
+  const auto beyond = retriever().explain(question, "parking.md", 1, options);
+  ASSERT_TRUE(beyond.ok());
+  EXPECT_THAT(beyond->stages[3].note, HasSubstr("beyond the 1 that the re-ranker reads"));
+  EXPECT_EQ(retriever().explain(question, "leave.md", 1)->stages.size(), 4U);
+}
+
+TEST_F(RetrieverTest, a_refusal_of_the_reranker_is_passed_on) {
+  add_handbook();
+  WordReranker reranker("x");
+  reranker.fails = true;
+  RetrieveOptions options;
+  options.reranker = &reranker;
+  const auto found = retriever().find("paid leave", 4, options);
+  ASSERT_FALSE(found.ok());
+  EXPECT_EQ(found.error().kind, Kind::bad_request);
+}
+
 }  // namespace
 }  // namespace loam::retrieve
