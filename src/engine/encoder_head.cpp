@@ -8,7 +8,6 @@
 #include "base/utf8.h"
 #include "engine/adapter_check.h"
 #include "engine/gguf_file.h"
-#include "engine/local_model.h"
 
 namespace loam::engine {
 namespace {
@@ -189,26 +188,6 @@ Result<EncoderHead> read_encoder_head(const std::filesystem::path& adapter, std:
     *field = std::move(*text);
   }
   return head;
-}
-
-Result<void> check_base(const EncoderHead& head, const LocalModel& model,
-                        const std::filesystem::path& adapter) {
-  const auto other = [&] {
-    return Error{
-        Kind::bad_request, adapter.string(),
-        "the adapter was made for the model " +
-            (head.base_name.empty() ? std::string("of another identity") : shown_name(head.base_name)) +
-            ", not for " + model.name(),
-        "use it with the model it was made for, or train one for " + model.name()};
-  };
-  if (!head.base_identity.empty()) {
-    const Result<std::string> own = model.identity();
-    if (!own) return own.error();
-    if (*own != head.base_identity) return other();
-    return done();
-  }
-  if (!head.base_fingerprint.empty() && head.base_fingerprint != model.fingerprint()) return other();
-  return done();
 }
 
 }  // namespace loam::engine

@@ -13,8 +13,6 @@
 
 namespace loam::engine {
 
-class LocalModel;
-
 enum class HeadKind : std::uint8_t {
   embedder,    ///< no head: the pooled state is the result
   reranker,    ///< one row: how well a passage answers a question
@@ -48,13 +46,9 @@ struct EncoderHead {
 
 /// Reads the head of an adapter for a model of this architecture and width. bad_data names the key whose
 /// type, size or value is wrong; unavailable when the file cannot be read. The LoRA itself is checked by
-/// check_adapter(). Any thread.
+/// check_adapter(), which this calls, and whether it is for a given model by check_adapter_base(). Any
+/// thread.
 Result<EncoderHead> read_encoder_head(const std::filesystem::path& adapter, std::string_view architecture,
                                       int width);
-
-/// Fails with bad_request, naming both models, when the adapter was made for another model. What says nothing
-/// of its base passes: whether the shapes fit is then all that can be told.
-Result<void> check_base(const EncoderHead& head, const LocalModel& model,
-                        const std::filesystem::path& adapter);
 
 }  // namespace loam::engine

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/hash.h"
+#include "engine/adapter_check.h"
 #include "engine/encoder_head.h"
 #include "engine/llama_handles.h"
 #include "engine/llama_log.h"
@@ -77,7 +78,7 @@ Result<void> LocalEmbedder::Impl::load_adapter(const std::filesystem::path& file
                  "its head is of the kind " + std::string(name_of(head->kind)) + ", not embedder",
                  "loam train embedder makes one"};
   }
-  if (auto same = check_base(*head, *model, file); !same) return same.error();
+  if (const auto match = check_adapter_base(file, model->file()); !match) return match.error();
   auto hashed = sha256_hex_of_file(file);
   if (!hashed) return hashed.error();
   hash = *std::move(hashed);

@@ -118,8 +118,9 @@ Result<std::unique_ptr<LocalEncoder>> LocalEncoder::open(std::shared_ptr<LocalMo
   if (!adapter.empty()) {
     auto head = read_encoder_head(adapter, model->architecture(), impl->dimensions);
     if (!head) return head.error();
-    if (auto same = check_base(*head, *model, adapter); !same) return same.error();
-    if (head->base_identity.empty() && head->base_fingerprint.empty())
+    const auto match = check_adapter_base(adapter, model->file());
+    if (!match) return match.error();
+    if (*match == BaseMatch::shapes_only)
       logger.warning(adapter.string() + ": it does not say for which model it was made; the shapes fit " +
                      model->name());
     auto hash = sha256_hex_of_file(adapter);
