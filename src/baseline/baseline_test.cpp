@@ -211,5 +211,82 @@ TEST(Baseline, another_number_of_the_same_thing_is_another_case) {
             answer_to("What does a gift for twelve months cost?", hits).confidence - 0.2F);
 }
 
+/// Knows one answer: wherever the words stand, they are it; elsewhere it would rather say nothing.
+class WordReader : public engine::SpanReader {
+ public:
+  explicit WordReader(std::string answer) : answer_(std::move(answer)) {}
+  const std::string& model_name() const override { return answer_; }
+  const std::string& fingerprint() const override { return answer_; }
+  Result<std::vector<std::vector<engine::AnswerSpan>>> read(std::string_view,
+                                                            std::span<const engine::PassageToRead> passages,
+                                                            int) override {
+    ++calls;
+    std::vector<std::vector<engine::AnswerSpan>> all;
+    for (const engine::PassageToRead& passage : passages) {
+      const std::size_t at = passage.text.find(answer_, passage.answers_from);
+      const std::size_t end = passage.text.find(' ', passage.answers_from);
+      std::vector<engine::AnswerSpan> spans;
+      if (at != std::string::npos)
+        spans.push_back({{at, at + answer_.size()}, 8.0F});
+      else
+        spans.push_back({{passage.answers_from, end}, -8.0F});
+      all.push_back(std::move(spans));
+    }
+    return all;
+  }
+  int calls = 0;
+
+ private:
+  std::string answer_;
+};
+
+ExtractiveAnswer read_answer_to(const std::string& question, engine::SpanReader& reader,
+                                std::vector<Hit> hits = handbook()) {
+  WordEmbedder embedder;
+  std::vector<std::string> terms;
+  for (const Word& word : words_of(question)) {
+    if (!word.stop) terms.push_back(word.lower);
+  }
+  ExtractiveOptions options;
+  options.reader = &reader;
+  const auto found = answer(embedder, question, hits, terms, std::vector<float>(terms.size(), 3.0F), options);
+  EXPECT_TRUE(found.ok());
+  return found.ok() ? *found : ExtractiveAnswer{};
+}
+
+// proves P-BASE-40
+TEST(Baseline, a_reader_leads_to_its_sentence_and_names_the_words) {
+  std::vector<Hit> hits = handbook();
+  hits[1].passage.heading_path = "Handbook > Guests pay more";  // what a heading says is no answer
+  WordReader reader("Guests pay more");
+  const std::string question = "What does lunch cost?";
+  const ExtractiveAnswer without = answer_to(question, hits);
+  const ExtractiveAnswer with = read_answer_to(question, reader, hits);
+  ASSERT_FALSE(without.sentences.empty());
+  ASSERT_FALSE(with.sentences.empty());
+  EXPECT_EQ(reader.calls, 1);
+  EXPECT_EQ(without.sentences.front().text, "Lunch costs 4.50 EUR.");
+  EXPECT_FALSE(without.sentences.front().short_answer);
+  const ScoredSentence& best = with.sentences.front();
+  EXPECT_EQ(best.text, "Guests pay more.");
+  ASSERT_TRUE(best.short_answer);
+  EXPECT_TRUE(best.span.contains(*best.short_answer));
+  const Passage& passage = hits[best.hit].passage;
+  const Span local = {best.short_answer->start - passage.span.start,
+                      best.short_answer->end - passage.span.start};
+  EXPECT_EQ(slice(passage.text, local), "Guests pay more");
+}
+
+// proves P-BASE-41
+TEST(Baseline, a_reader_that_finds_nothing_lowers_the_confidence) {
+  WordReader knows("28 days"), knows_not("no such words");
+  const std::string question = "How many days of paid leave do employees receive?";
+  const ExtractiveAnswer sure = read_answer_to(question, knows);
+  const ExtractiveAnswer unsure = read_answer_to(question, knows_not);
+  EXPECT_GT(sure.confidence, unsure.confidence + 0.2F);
+  EXPECT_EQ(sure.sentences.front().text, "Employees receive 28 days of paid leave per year.");
+  EXPECT_EQ(read_answer_to(question, knows).confidence, sure.confidence);
+}
+
 }  // namespace
 }  // namespace loam::baseline

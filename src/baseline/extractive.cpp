@@ -6,16 +6,18 @@
 #include <numeric>
 
 #include "baseline/features.h"
+#include "baseline/reading.h"
 #include "baseline/weights.h"
 
 namespace loam::baseline {
 namespace {
 
 template <std::size_t Size>
-float logistic(const std::array<float, Size>& features, const std::array<float, Size>& weights, float bias) {
-  const float sum = std::inner_product(features.begin(), features.end(), weights.begin(), bias);
-  return 1.0F / (1.0F + std::exp(-sum));
+float log_odds(const std::array<float, Size>& features, const std::array<float, Size>& weights, float bias) {
+  return std::inner_product(features.begin(), features.end(), weights.begin(), bias);
 }
+
+float probability(float log_odds) { return 1.0F / (1.0F + std::exp(-log_odds)); }
 
 // A further sentence is given when it is nearly as good; otherwise it is noise.
 // Chosen on the training half of the run in bench/baseline/README.md.
@@ -33,9 +35,22 @@ Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view que
   if (!found) return found.error();
   if (found->empty()) return answer;
 
-  std::vector<float> scores;
+  std::vector<float> odds, own_scores;
   for (const Candidate& candidate : *found) {
-    scores.push_back(logistic(candidate.features, kSentenceWeights, kSentenceBias));
+    odds.push_back(log_odds(candidate.features, kSentenceWeights, kSentenceBias));
+    own_scores.push_back(probability(odds.back()));
+  }
+  std::vector<SentenceReading> readings;
+  std::vector<float> scores = own_scores;
+  if (options.reader != nullptr) {
+    auto sentences = read_sentences(*options.reader, question, hits, *found);
+    if (!sentences) return sentences.error();
+    readings = *std::move(sentences);
+    for (std::size_t i = 0; i < readings.size(); ++i) {
+      odds[i] = log_odds(read_sentence_features(odds[i], readings[i], readings), kReadSentenceWeights,
+                         kReadSentenceBias);
+      scores[i] = probability(odds[i]);
+    }
   }
   std::vector<std::size_t> order(found->size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -43,8 +58,13 @@ Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view que
                    [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
 
   const std::size_t best = order.front();
-  answer.confidence =
-      logistic(answer_features(read, hits, *found, scores, best), kAnswerWeights, kAnswerBias);
+  float answer_odds =
+      log_odds(answer_features(read, hits, *found, own_scores, best), kAnswerWeights, kAnswerBias);
+  if (!readings.empty()) {
+    answer_odds = log_odds(read_answer_features(answer_odds, odds[best], readings[best], readings),
+                           kReadAnswerWeights, kReadAnswerBias);
+  }
+  answer.confidence = probability(answer_odds);
   for (const std::size_t i : order) {
     const Candidate& candidate = (*found)[i];
     const Passage& passage = hits[candidate.hit].passage;
@@ -55,6 +75,10 @@ Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view que
     sentence.score = scores[i];
     sentence.coverage = std::min(1.0F, candidate.features[0] + candidate.features[1]);
     sentence.cosine = candidate.features[4];
+    if (!readings.empty() && readings[i].span) {
+      const Span local = *readings[i].span;
+      sentence.short_answer = Span{passage.span.start + local.start, passage.span.start + local.end};
+    }
     if (answer.sentences.size() < static_cast<std::size_t>(options.max_sentences) &&
         scores[i] >= kFurtherSentenceShare * scores[best]) {
       answer.sentences.push_back(sentence);

@@ -1,6 +1,7 @@
 // The answer without an LLM: the sentences of the retrieved passages that best answer the question.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@ namespace loam::baseline {
 
 struct ExtractiveOptions {
   int max_sentences = 2;
+  engine::SpanReader* reader = nullptr;  ///< borrowed; null: sentences are chosen by their features alone
 };
 
 /// A sentence of a passage with how well it fits.
@@ -23,6 +25,8 @@ struct ScoredSentence {
   float score = 0;     ///< 0..1
   float coverage = 0;  ///< idf-weighted share of the question's terms found in sentence and heading path
   float cosine = 0;    ///< sentence to question
+  std::optional<Span>
+      short_answer;  ///< the words in it that answer, as the reader sees it; bytes as in `span`
 };
 
 struct ExtractiveAnswer {
@@ -31,7 +35,8 @@ struct ExtractiveAnswer {
   float confidence = 0;                    ///< 0..1: that the documents answer the question at all
 };
 
-/// `terms` are the question's content words with their idf (same length). Deterministic.
+/// `terms` are the question's content words with their idf (same length). Deterministic. With a reader the
+/// sentences that hold its best spans come first, and its doubt counts in the confidence.
 Result<ExtractiveAnswer> answer(engine::Embedder& embedder, std::string_view question,
                                 const std::vector<Hit>& hits, const std::vector<std::string>& terms,
                                 const std::vector<float>& idf, const ExtractiveOptions& options = {});
