@@ -7,15 +7,19 @@
 #include <utility>
 #include <vector>
 
+#include "train/lanes.h"
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define LOAM_TRAIN_X86 1
+// GCC 12 warns of the undefined vectors in its own header.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 
 namespace loam::train {
 namespace {
-
-#define LOAM_INLINE [[gnu::always_inline]] inline
 
 /// kRows rows of the left factor times kVectors vectors of the panel, sums in registers. `offset` is the
 /// panel's first column here.
@@ -265,20 +269,83 @@ const std::vector<Kernel>& kept_kernels(Precision precision) {
 // Words of 32 bits: one f32, or a pair of bf16 that is multiplied together.
 constexpr std::size_t kWordBlock = 16;  // a line of the cache
 
-void transpose_words(const std::uint32_t* data, std::size_t stride, std::size_t words, std::size_t columns,
+#ifdef LOAM_TRAIN_X86
+/// 16 words of each of 16 columns, turned over into 16 rows of a panel.
+[[gnu::target("avx512f,avx2,fma")]] void transpose_block(const char* source, std::size_t column_bytes,
+                                                         std::uint32_t* panel) {
+  __m512i quads[4][4];  // of columns 4g to 4g + 3: words 4L + j in part L of quads[g][j]
+#pragma GCC unroll 4
+  for (std::size_t g = 0; g < 4; ++g) {
+    const char* from = source + 4 * g * column_bytes;
+    const __m512i c0 = _mm512_loadu_si512(from), c1 = _mm512_loadu_si512(from + column_bytes),
+                  c2 = _mm512_loadu_si512(from + 2 * column_bytes),
+                  c3 = _mm512_loadu_si512(from + 3 * column_bytes);
+    const __m512i low01 = _mm512_unpacklo_epi32(c0, c1), high01 = _mm512_unpackhi_epi32(c0, c1),
+                  low23 = _mm512_unpacklo_epi32(c2, c3), high23 = _mm512_unpackhi_epi32(c2, c3);
+    quads[g][0] = _mm512_unpacklo_epi64(low01, low23);
+    quads[g][1] = _mm512_unpackhi_epi64(low01, low23);
+    quads[g][2] = _mm512_unpacklo_epi64(high01, high23);
+    quads[g][3] = _mm512_unpackhi_epi64(high01, high23);
+  }
+#pragma GCC unroll 4
+  for (std::size_t j = 0; j < 4; ++j) {
+    const __m512i even01 = _mm512_shuffle_i32x4(quads[0][j], quads[1][j], 0x88),
+                  odd01 = _mm512_shuffle_i32x4(quads[0][j], quads[1][j], 0xDD),
+                  even23 = _mm512_shuffle_i32x4(quads[2][j], quads[3][j], 0x88),
+                  odd23 = _mm512_shuffle_i32x4(quads[2][j], quads[3][j], 0xDD);
+    std::uint32_t* to = panel + j * kPanelColumns;
+    _mm512_storeu_si512(to, _mm512_shuffle_i32x4(even01, even23, 0x88));
+    _mm512_storeu_si512(to + 4 * kPanelColumns, _mm512_shuffle_i32x4(odd01, odd23, 0x88));
+    _mm512_storeu_si512(to + 8 * kPanelColumns, _mm512_shuffle_i32x4(even01, even23, 0xDD));
+    _mm512_storeu_si512(to + 12 * kPanelColumns, _mm512_shuffle_i32x4(odd01, odd23, 0xDD));
+  }
+}
+
+bool has_avx512() {
+  static const bool has = [] {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") != 0;
+  }();
+  return has;
+}
+#else
+void transpose_block(const char*, std::size_t, std::uint32_t*) {}
+bool has_avx512() { return false; }
+#endif
+
+/// Columns of `words` words, `column_bytes` apart, into the rows of one panel.
+void transpose_words(const char* data, std::size_t column_bytes, std::size_t words, std::size_t columns,
                      std::uint32_t* panel) {
   if (columns < kPanelColumns) std::fill_n(panel, words * kPanelColumns, 0U);
-  for (std::size_t from = 0; from < words; from += kWordBlock) {
-    const std::size_t count = std::min(kWordBlock, words - from);
-    for (std::size_t c = 0; c < columns; ++c) {
-      const std::uint32_t* source = data + c * stride + from;
-      std::uint32_t* to = panel + from * kPanelColumns + c;
-      if (count == kWordBlock) {
-        for (std::size_t w = 0; w < kWordBlock; ++w) to[w * kPanelColumns] = source[w];
-      } else {
-        for (std::size_t w = 0; w < count; ++w) to[w * kPanelColumns] = source[w];
+  for (std::size_t first = 0; first < columns; first += kWordBlock) {
+    const std::size_t across = std::min(kWordBlock, columns - first);
+    for (std::size_t from = 0; from < words; from += kWordBlock) {
+      const std::size_t count = std::min(kWordBlock, words - from);
+      const char* source = data + first * column_bytes + from * 4;
+      std::uint32_t* to = panel + from * kPanelColumns + first;
+      if (count == kWordBlock && across == kWordBlock && has_avx512()) {
+        transpose_block(source, column_bytes, to);
+        continue;
+      }
+      for (std::size_t c = 0; c < across; ++c) {
+        std::uint32_t column[kWordBlock];
+        std::memcpy(column, source + c * column_bytes, count * 4);
+        for (std::size_t w = 0; w < count; ++w) to[w * kPanelColumns + c] = column[w];
       }
     }
+  }
+}
+
+/// Two rows of k become a row of pairs in each of `panels` panels, `stride` words apart.
+LOAM_EACH_WIDTH void interleave(const std::uint16_t* one, const std::uint16_t* two, std::size_t panels,
+                                std::uint32_t* out, std::size_t stride) {
+  for (std::size_t panel = 0; panel < panels; ++panel) {
+    for (std::size_t c = 0; c < kPanelColumns; ++c) {
+      out[c] = static_cast<std::uint32_t>(one[c]) | static_cast<std::uint32_t>(two[c]) << 16U;
+    }
+    one += kPanelColumns;
+    two += kPanelColumns;
+    out += stride;
   }
 }
 
@@ -294,67 +361,58 @@ const Kernel* kernels_for(Precision precision, std::size_t& count) {
 }
 
 void pack_rows(const void* data, std::size_t stride, Precision precision, std::size_t from, std::size_t to,
-               std::size_t first, std::size_t columns, void* panel) {
-  const std::size_t width = std::min(kPanelColumns, columns - first);
+               std::size_t first, std::size_t last, Panels panels) {
+  // Row by row across all panels: neighbouring columns lie in the same lines of the cache.
+  const std::size_t whole = (last - first) / kPanelColumns, width = (last - first) % kPanelColumns;
   if (precision == Precision::f32) {
-    const float* source = static_cast<const float*>(data) + from * stride + first;
-    auto* out = static_cast<float*>(panel);
-    for (std::size_t k = from; k < to; ++k, source += stride, out += kPanelColumns) {
-      std::memcpy(out, source, width * sizeof(float));
-      if (width < kPanelColumns) std::fill(out + width, out + kPanelColumns, 0.0F);
+    for (std::size_t k = from; k < to; ++k) {
+      const float* source = static_cast<const float*>(data) + k * stride + first;
+      char* out = panels.data + (k - from) * kPanelColumns * sizeof(float);
+      for (std::size_t panel = 0; panel < whole; ++panel, source += kPanelColumns, out += panels.stride) {
+        std::memcpy(out, source, kPanelColumns * sizeof(float));
+      }
+      if (width == 0) continue;
+      float edge[kPanelColumns] = {};
+      std::memcpy(edge, source, width * sizeof(float));
+      std::memcpy(out, edge, sizeof(edge));
     }
     return;
   }
-  const auto* source = static_cast<const std::uint16_t*>(data) + from * stride + first;
-  auto* out = static_cast<std::uint16_t*>(panel);
-  std::uint16_t upper[kPanelColumns] = {}, lower[kPanelColumns] = {};
-  for (std::size_t k = from; k < to; k += 2, source += 2 * stride, out += 2 * kPanelColumns) {
-    if (width == kPanelColumns && k + 1 < to) {
-      const std::uint16_t* one = source;
-      const std::uint16_t* two = source + stride;
-      for (std::size_t c = 0; c < kPanelColumns; ++c) {
-        out[2 * c] = one[c];
-        out[2 * c + 1] = two[c];
-      }
-      continue;
-    }
-    std::memcpy(upper, source, width * sizeof(std::uint16_t));
-    if (k + 1 < to) {
-      std::memcpy(lower, source + stride, width * sizeof(std::uint16_t));
+  const std::uint16_t zeros[kPanelColumns] = {};
+  for (std::size_t k = from; k < to; k += 2) {
+    const auto* one = static_cast<const std::uint16_t*>(data) + k * stride + first;
+    const std::uint16_t* two = one + stride;
+    auto* out = reinterpret_cast<std::uint32_t*>(panels.data) + (k - from) / 2 * kPanelColumns;
+    const bool paired = k + 1 < to;
+    if (paired) {
+      interleave(one, two, whole, out, panels.stride / 4);
     } else {
-      std::fill(std::begin(lower), std::end(lower), std::uint16_t{0});
+      for (std::size_t panel = 0; panel < whole; ++panel) {
+        interleave(one + panel * kPanelColumns, zeros, 1, out + panel * panels.stride / 4, 0);
+      }
     }
-    for (std::size_t c = 0; c < kPanelColumns; ++c) {
-      out[2 * c] = upper[c];
-      out[2 * c + 1] = lower[c];
-    }
+    if (width == 0) continue;
+    std::uint16_t upper[kPanelColumns] = {}, lower[kPanelColumns] = {};
+    std::memcpy(upper, one + whole * kPanelColumns, width * sizeof(std::uint16_t));
+    if (paired) std::memcpy(lower, two + whole * kPanelColumns, width * sizeof(std::uint16_t));
+    interleave(upper, lower, 1, out + whole * panels.stride / 4, 0);
   }
 }
 
 void pack_columns(const void* data, std::size_t stride, Precision precision, std::size_t from, std::size_t to,
-                  std::size_t first, std::size_t columns, void* panel) {
-  const std::size_t width = std::min(kPanelColumns, columns - first);
-  auto* out = static_cast<std::uint32_t*>(panel);
-  if (precision == Precision::f32) {
-    const auto* source = static_cast<const std::uint32_t*>(data) + first * stride + from;
-    transpose_words(source, stride, to - from, width, out);
-    return;
-  }
-  const auto* source = static_cast<const std::uint16_t*>(data) + first * stride + from;
-  const std::size_t pairs = (to - from) / 2;
-  if (stride % 2 == 0 && reinterpret_cast<std::uintptr_t>(source) % 4 == 0) {
-    transpose_words(reinterpret_cast<const std::uint32_t*>(source), stride / 2, pairs, width, out);
-  } else {
-    for (std::size_t pair = 0; pair < pairs; ++pair) {
-      for (std::size_t c = 0; c < kPanelColumns; ++c) {
-        out[pair * kPanelColumns + c] = 0;
-        if (c < width) std::memcpy(out + pair * kPanelColumns + c, source + c * stride + 2 * pair, 4);
-      }
-    }
-  }
-  if ((to - from) % 2 != 0) {  // the last k stands alone
-    for (std::size_t c = 0; c < kPanelColumns; ++c) {
-      out[pairs * kPanelColumns + c] = c < width ? source[c * stride + 2 * pairs] : 0U;
+                  std::size_t first, std::size_t last, Panels panels) {
+  const std::size_t element = precision == Precision::f32 ? 4 : 2;
+  const std::size_t words = precision == Precision::f32 ? to - from : (to - from) / 2;
+  for (std::size_t column = first; column < last; column += kPanelColumns, panels.data += panels.stride) {
+    const std::size_t width = std::min(kPanelColumns, last - column);
+    const char* source = static_cast<const char*>(data) + (column * stride + from) * element;
+    auto* out = reinterpret_cast<std::uint32_t*>(panels.data);
+    transpose_words(source, stride * element, words, width, out);
+    if (precision == Precision::f32 || (to - from) % 2 == 0) continue;
+    for (std::size_t c = 0; c < kPanelColumns; ++c) {  // the last k stands alone
+      std::uint16_t value = 0;
+      if (c < width) std::memcpy(&value, source + c * stride * element + 4 * words, sizeof(value));
+      out[words * kPanelColumns + c] = value;
     }
   }
 }

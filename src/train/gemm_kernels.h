@@ -35,12 +35,18 @@ const Kernel& kernel_for(Precision precision);
 /// All kernels that this processor runs, the plain one last.
 const Kernel* kernels_for(Precision precision, std::size_t& count);
 
-/// Right factor (k, n), columns [first, first + 32) and rows [from, to) of k, into one panel; what lies
-/// beyond its columns, and an odd last k, is zero.
+/// Panels side by side in memory, `stride` bytes apart.
+struct Panels {
+  char* data = nullptr;
+  std::size_t stride = 0;
+};
+
+/// Right factor (k, n), its columns [first, last) and rows [from, to) of k, into as many panels as that
+/// takes; what lies beyond its columns, and an odd last k, is zero.
 void pack_rows(const void* data, std::size_t stride, Precision precision, std::size_t from, std::size_t to,
-               std::size_t first, std::size_t columns, void* panel);
+               std::size_t first, std::size_t last, Panels panels);
 /// The same for a right factor that lies as (n, k).
 void pack_columns(const void* data, std::size_t stride, Precision precision, std::size_t from, std::size_t to,
-                  std::size_t first, std::size_t columns, void* panel);
+                  std::size_t first, std::size_t last, Panels panels);
 
 }  // namespace loam::train

@@ -116,7 +116,7 @@ TEST_P(Gemm, every_kernel_of_this_processor_equals_the_plain_one) {
   fill(left, GetParam(), 16, 100, random_floats(1600, 5));
   fill(right, GetParam(), 100, 32, random_floats(3200, 6));
   std::vector<char> panel(100 * kPanelColumns * 4);
-  pack_rows(right.view().data, right.stride(), GetParam(), 0, 100, 0, 32, panel.data());
+  pack_rows(right.view().data, right.stride(), GetParam(), 0, 100, 0, 32, {panel.data(), 0});
   const auto expected = slow_product(doubles(left), doubles(right), Right::as_it_is, 16, 100, 32);
   for (std::size_t k = 0; k < count; ++k) {
     for (std::size_t rows = 1; rows <= kernels[k].most_rows; ++rows) {
