@@ -17,11 +17,12 @@ namespace loam::answer {
 
 struct AskOptions {
   int passages_shown = 4;
-  int answer_tokens = 64;         ///< at most; the draft ends earlier when it has said enough
-  float min_confidence = 0.3F;    ///< below it Loam abstains; chosen on bench/baseline/README.md
-  bool keep_unsupported = false;  ///< show unsupported sentences, marked, instead of dropping them
-  bool use_model = true;          ///< false: the extractive baseline alone
-  retrieve::RetrieveOptions retrieve;
+  int answer_tokens = 64;                ///< at most; the draft ends earlier when it has said enough
+  float min_confidence = 0.3F;           ///< below it Loam abstains; chosen on bench/baseline/README.md
+  bool keep_unsupported = false;         ///< show unsupported sentences, marked, instead of dropping them
+  bool use_model = true;                 ///< false: the extractive baseline alone
+  retrieve::RetrieveOptions retrieve;    ///< a re-ranker stands in it
+  engine::SpanReader* reader = nullptr;  ///< borrowed; null: the baseline's features alone choose sentences
   prompt::PrePrompt pre_prompt;
   std::vector<engine::Message> memory;
   engine::Sampling sampling;
@@ -39,6 +40,14 @@ enum class AnswerFrom : std::uint8_t { model, baseline, nobody };
 
 struct Timings {
   double retrieve_ms = 0, rerank_ms = 0, prefill_ms = 0, decode_ms = 0, total_ms = 0;
+  double baseline_ms = 0;  ///< the answer without a language model, the reader's time included
+};
+
+/// The very words that answer, as a reader of spans found them. They stand inside their citation's quote.
+struct ShortAnswer {
+  std::string text;  ///< exactly the document's bytes in `span`
+  Span span;         ///< bytes of the document's extracted text
+  int citation = 0;  ///< Citation::id
 };
 
 struct Answer {
@@ -51,7 +60,10 @@ struct Answer {
   std::vector<Citation> citations;
   std::string baseline_text;  ///< the answer without an LLM, always computed
   std::vector<Citation> baseline_citations;
-  std::string draft;  ///< what the model wrote, before checking
+  std::string reader, reranker;             ///< names of those that took part; empty: none did
+  std::optional<ShortAnswer> short_answer;  ///< where a reader took part, of the answer that is shown
+  std::optional<ShortAnswer> baseline_short_answer;  ///< the same of the baseline's
+  std::string draft;                                 ///< what the model wrote, before checking
   bool draft_beside_question =
       false;  ///< the draft was true, and not shown because it answers something else
   prompt::Prompt prompt;

@@ -20,6 +20,14 @@ Json citations_json(const std::vector<Citation>& citations) {
   return list;
 }
 
+Json short_answer_json(const std::optional<ShortAnswer>& words) {
+  if (!words) return nullptr;
+  return {{"text", words->text},
+          {"start", words->span.start},
+          {"end", words->span.end},
+          {"citation", words->citation}};
+}
+
 }  // namespace
 
 Json to_json(const Citation& citation) {
@@ -62,6 +70,14 @@ Json to_json(const Answer& answer) {
                         {"prefill", rounded(answer.timings.prefill_ms)},
                         {"decode", rounded(answer.timings.decode_ms)},
                         {"total", rounded(answer.timings.total_ms)}};
+  // Only where they took part: without them the document is what it always was.
+  if (!answer.reader.empty()) {
+    json["reader"] = answer.reader;
+    json["short_answer"] = short_answer_json(answer.short_answer);
+    json["baseline"]["short_answer"] = short_answer_json(answer.baseline_short_answer);
+    json["timings_ms"]["baseline"] = rounded(answer.timings.baseline_ms);
+  }
+  if (!answer.reranker.empty()) json["reranker"] = answer.reranker;
   json["tokens"] = {{"prompt", answer.usage.prompt_tokens},
                     {"reused", answer.usage.reused_tokens},
                     {"answer", answer.usage.answer_tokens}};

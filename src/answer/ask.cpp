@@ -82,15 +82,36 @@ std::string join(const std::vector<AnswerSentence>& sentences) {
 
 /// Sentences that were found, not written: each carries itself.
 std::vector<AnswerSentence> extracted(const baseline::ExtractiveAnswer& found, const std::vector<Hit>& hits,
-                                      std::vector<Citation>& cited) {
+                                      Answer& answer) {
   std::vector<AnswerSentence> sentences;
   Citations citations;
   for (const baseline::ScoredSentence& sentence : found.sentences) {
-    const std::optional<int> id = citations.cite(hits[sentence.hit], sentence.span);
-    if (id) sentences.push_back({on_one_line(sentence.text), true, {*id}, ""});
+    const Hit& hit = hits[sentence.hit];
+    const std::optional<int> id = citations.cite(hit, sentence.span);
+    if (!id) continue;
+    sentences.push_back({on_one_line(sentence.text), true, {*id}, ""});
+    const std::optional<Span>& words = sentence.short_answer;
+    if (sentences.size() == 1 && words && !words->empty() && sentence.span.contains(*words)) {
+      const Span local = {words->start - hit.passage.span.start, words->end - hit.passage.span.start};
+      answer.baseline_short_answer = {std::string(slice(hit.passage.text, local)), *words, *id};
+    }
   }
-  cited = citations.take();
+  answer.baseline_citations = citations.take();
   return sentences;
+}
+
+/// The baseline's words, where one of these citations quotes them.
+std::optional<ShortAnswer> short_answer_of(const Answer& answer, const std::vector<Citation>& citations) {
+  if (!answer.baseline_short_answer) return std::nullopt;
+  ShortAnswer words = *answer.baseline_short_answer;
+  const Citation& own = answer.baseline_citations[static_cast<std::size_t>(words.citation) - 1];
+  for (const Citation& citation : citations) {
+    if (citation.document != own.document || citation.source != own.source) continue;
+    if (!citation.span.contains(words.span)) continue;
+    words.citation = citation.id;
+    return words;
+  }
+  return std::nullopt;
 }
 
 struct Checked {
@@ -284,13 +305,17 @@ Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, e
   }
   const bool with_model = engine != nullptr && options.use_model;
   if (with_model) answer.model = engine->model_name();
+  if (options.reader != nullptr) answer.reader = options.reader->model_name();
+  if (options.retrieve.reranker != nullptr) answer.reranker = options.retrieve.reranker->model_name();
 
   // Find passages.
   const Stopwatch retrieving;
-  Result<std::vector<Hit>> hits =
-      retriever.find(question, std::max(options.passages_shown, kBaselinePassages), options.retrieve);
+  retrieve::RetrieveTimings finding;
+  Result<std::vector<Hit>> hits = retriever.find(
+      question, std::max(options.passages_shown, kBaselinePassages), options.retrieve, &finding);
   if (!hits) return hits.error();
-  answer.timings.retrieve_ms = retrieving.milliseconds();
+  answer.timings.rerank_ms = finding.rerank_ms;
+  answer.timings.retrieve_ms = retrieving.milliseconds() - finding.rerank_ms;
   if (hits->empty()) {
     // The dense leg always finds something, unless there is nothing.
     abstain(answer,
@@ -301,11 +326,15 @@ Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, e
   // The answer without a model, and how sure we are that there is one.
   Result<Terms> terms = terms_of(retriever, question);
   if (!terms) return terms.error();
+  baseline::ExtractiveOptions extractive;
+  extractive.reader = options.reader;
+  const Stopwatch extracting;
   const Result<baseline::ExtractiveAnswer> found =
-      baseline::answer(embedder, question, *hits, terms->words, terms->idf);
+      baseline::answer(embedder, question, *hits, terms->words, terms->idf, extractive);
   if (!found) return found.error();
+  answer.timings.baseline_ms = extracting.milliseconds();
   answer.confidence = found->confidence;
-  std::vector<AnswerSentence> quoted = extracted(*found, *hits, answer.baseline_citations);
+  std::vector<AnswerSentence> quoted = extracted(*found, *hits, answer);
   answer.baseline_text = join(quoted);
   if (found->sentences.empty()) {
     abstain(answer, "no_passage");
@@ -338,6 +367,7 @@ Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, e
     }
     if (good) {
       answer.text = join(answer.sentences);
+      answer.short_answer = short_answer_of(answer, answer.citations);
       return finish();
     }
   }
@@ -350,6 +380,7 @@ Result<Answer> ask(retrieve::Retriever& retriever, engine::Embedder& embedder, e
   answer.from = AnswerFrom::baseline;
   answer.text = answer.baseline_text;
   answer.citations = answer.baseline_citations;
+  answer.short_answer = answer.baseline_short_answer;
   answer.sentences.insert(answer.sentences.begin(), quoted.begin(), quoted.end());
   return finish();
 }

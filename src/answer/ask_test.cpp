@@ -309,6 +309,63 @@ TEST(Ask, whatever_the_model_writes_every_quote_is_exact_and_every_shown_sentenc
   }
 }
 
+/// Finds one phrase, wherever it stands.
+class PhraseReader : public engine::SpanReader {
+ public:
+  explicit PhraseReader(std::string phrase) : phrase_(std::move(phrase)) {}
+  const std::string& model_name() const override { return name_; }
+  const std::string& fingerprint() const override { return name_; }
+  Result<std::vector<std::vector<engine::AnswerSpan>>> read(std::string_view,
+                                                            std::span<const engine::PassageToRead> passages,
+                                                            int) override {
+    std::vector<std::vector<engine::AnswerSpan>> all(passages.size());
+    for (std::size_t i = 0; i < passages.size(); ++i) {
+      const std::size_t at = passages[i].text.find(phrase_);
+      if (at != std::string::npos) all[i].push_back({{at, at + phrase_.size()}, 9.0F});
+    }
+    return all;
+  }
+
+ private:
+  std::string phrase_, name_ = "phrases";
+};
+
+// proves P-ANS-10
+TEST(Ask, a_readers_words_are_exact_bytes_inside_a_citation_of_the_shown_answer) {
+  FixedRetriever retriever({kContract, kManual});
+  PhraseReader reader("14 kg");
+  AskOptions options = always();
+  options.reader = &reader;
+  const std::string question = "How much does the X200 pump weigh?";
+  const Answer found = ask_ok(retriever, nullptr, question, options);
+  ASSERT_TRUE(found.short_answer);
+  EXPECT_EQ(found.short_answer->text, "14 kg");
+  const Citation& citation = found.citations.at(static_cast<std::size_t>(found.short_answer->citation) - 1);
+  EXPECT_TRUE(citation.span.contains(found.short_answer->span));
+  EXPECT_EQ(citation.quote, "The X200 pump weighs 14 kg.");
+  const Json json = to_json(found);
+  EXPECT_EQ(json["short_answer"]["text"], "14 kg");
+  EXPECT_EQ(json["short_answer"]["citation"], found.short_answer->citation);
+  EXPECT_EQ(json["reader"], "phrases");
+  EXPECT_EQ(json["baseline"]["short_answer"]["text"], "14 kg");
+
+  // The model's answer has the words where its citation holds them, and none where it does not.
+  ScriptedEngine same("The X200 pump weighs 14 kg.");
+  const Answer written = ask_ok(retriever, &same, question, options);
+  EXPECT_EQ(written.from, AnswerFrom::model);
+  ASSERT_TRUE(written.short_answer);
+  EXPECT_EQ(written.short_answer->text, "14 kg");
+
+  // Silence has no words, and without a reader nothing is said of them.
+  options.min_confidence = 1.1F;
+  const Answer silent = ask_ok(retriever, nullptr, question, options);
+  EXPECT_TRUE(silent.abstained);
+  EXPECT_FALSE(silent.short_answer);
+  EXPECT_TRUE(to_json(silent)["short_answer"].is_null());
+  const Json without = to_json(ask_ok(retriever, nullptr, question, always()));
+  for (const char* key : {"short_answer", "reader", "reranker"}) EXPECT_FALSE(without.contains(key)) << key;
+}
+
 TEST(Draft, empty_talk_repetition_and_cut_ends_are_left_out) {
   const auto of = [](std::string_view draft, bool cut = false) {
     return sentences_of_draft(draft, "What is the rent?", cut);
