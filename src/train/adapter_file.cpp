@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "engine/base_identity.h"
-#include "engine/gguf_writer.h"
 #include "train/durable_file.h"
 
 namespace loam::train {
@@ -24,16 +23,23 @@ void append(std::string& bytes, const std::vector<float>& values) {
 
 Result<void> write_adapter(const std::filesystem::path& path, const LoraParameters& lora,
                            const LlamaShape& shape, const BaseModel& base) {
+  return write_adapter(path, lora, shape.architecture, base, {});
+}
+
+Result<void> write_adapter(const std::filesystem::path& path, const LoraParameters& lora,
+                           std::string_view architecture, const BaseModel& base,
+                           const std::function<void(engine::GgufWriter&)>& more) {
   const auto rank = static_cast<std::size_t>(lora.options().rank);
   engine::GgufWriter writer;
   writer.set("general.type", "adapter");
-  writer.set("general.architecture", std::string_view(shape.architecture));
+  writer.set("general.architecture", architecture);
   writer.set("general.name", std::string_view(base.name + " LoRA"));
   writer.set("adapter.type", "lora");
   writer.set("adapter.lora.alpha", lora.options().scale() * static_cast<float>(rank));
   writer.set(kBaseNameKey, std::string_view(base.name));
   writer.set(kBaseFingerprintKey, std::string_view(base.fingerprint));
   if (!base.identity.empty()) writer.set(engine::kBaseIdentityKey, std::string_view(base.identity));
+  if (more) more(writer);
   std::string data;
   for (std::size_t layer = 0; layer < lora.layers(); ++layer) {
     for (std::size_t i = 0; i < kTargetCount; ++i) {

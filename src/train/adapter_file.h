@@ -2,9 +2,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
+#include "engine/gguf_writer.h"
 #include "train/lora.h"
 
 namespace loam::train {
@@ -24,5 +27,9 @@ inline constexpr char kBaseFingerprintKey[] = "loam.base.fingerprint";
 /// scale that was trained with. The bytes depend on the values only.
 Result<void> write_adapter(const std::filesystem::path& path, const LoraParameters& lora,
                            const LlamaShape& shape, const BaseModel& base);
+/// The same for any architecture; `more` sets further keys.
+Result<void> write_adapter(const std::filesystem::path& path, const LoraParameters& lora,
+                           std::string_view architecture, const BaseModel& base,
+                           const std::function<void(engine::GgufWriter&)>& more);
 
 }  // namespace loam::train

@@ -290,19 +290,26 @@ Result<TrainingData> read_training_data(const std::filesystem::path& file,
 }
 
 Result<TrainingSplit> split_training_data(const TrainingData& data, double share, std::uint64_t seed) {
+  std::vector<std::string> cluster_of;
+  for (const Conversation& item : data.items) cluster_of.push_back(item.cluster);
+  return split_clusters(cluster_of, share, seed, data.version.file);
+}
+
+Result<TrainingSplit> split_clusters(std::span<const std::string> cluster_of, double share,
+                                     std::uint64_t seed, const std::string& file) {
   TrainingSplit split;
   if (share <= 0.0) {
-    for (std::size_t i = 0; i < data.items.size(); ++i) split.train.push_back(i);
+    for (std::size_t i = 0; i < cluster_of.size(); ++i) split.train.push_back(i);
     return split;
   }
   std::map<std::string, std::vector<std::size_t>> clusters;
-  for (std::size_t i = 0; i < data.items.size(); ++i) clusters[data.items[i].cluster].push_back(i);
+  for (std::size_t i = 0; i < cluster_of.size(); ++i) clusters[cluster_of[i]].push_back(i);
   std::vector<const std::vector<std::size_t>*> order;
   for (const auto& [name, items] : clusters) order.push_back(&items);
   Random random(seed ^ 0x5EED5EED5EED5EEDULL);
   random.shuffle(order);
   const auto wanted =
-      static_cast<std::size_t>(std::max(1.0, share * static_cast<double>(data.items.size()) + 0.5));
+      static_cast<std::size_t>(std::max(1.0, share * static_cast<double>(cluster_of.size()) + 0.5));
   for (const auto* cluster : order) {
     // A cluster that would overshoot by more than it fills is left to the training part.
     const bool fits = split.held_out.size() + cluster->size() / 2 < wanted;
@@ -310,8 +317,8 @@ Result<TrainingSplit> split_training_data(const TrainingData& data, double share
     part.insert(part.end(), cluster->begin(), cluster->end());
   }
   if (split.train.empty() || split.held_out.empty()) {
-    return Error{Kind::bad_request, data.version.file,
-                 "no part of it can be held out: its " + eval::counted(data.items.size(), "item") +
+    return Error{Kind::bad_request, file,
+                 "no part of it can be held out: its " + eval::counted(cluster_of.size(), "item") +
                      " are of " + eval::counted(clusters.size(), "group"),
                  "give more data, or hold nothing out: --holdout 0"};
   }

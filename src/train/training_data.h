@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,5 +51,8 @@ struct TrainingSplit {
   std::vector<std::size_t> train, held_out;
 };
 Result<TrainingSplit> split_training_data(const TrainingData& data, double share, std::uint64_t seed);
+/// The same for any items, by the cluster of each; `file` names the data in the refusal.
+Result<TrainingSplit> split_clusters(std::span<const std::string> cluster_of, double share,
+                                     std::uint64_t seed, const std::string& file);
 
 }  // namespace loam::train
