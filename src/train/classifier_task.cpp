@@ -130,6 +130,7 @@ Result<void> ClassifierTask::split() {
     (held[i] ? held_out_ : train_).push_back(i);
     if (!held[i]) of_label_[label_[i]].push_back(i);
   }
+  if (train_.empty()) return done();  // the trainer says so
   std::size_t labels = 0;
   for (const auto& of : of_label_) labels += of.empty() ? 0 : 1;
   if (labels < 2) {

@@ -225,6 +225,10 @@ Result<void> EncoderTrainer::State::read_data() {
   plan.rows = task->rows();
   plan.held_out_items = task->held_out_items();
   plan.notes = task->notes();
+  if (task->items() == 0) {
+    return Error{Kind::bad_request, request.data.string(), "nothing is left to learn from",
+                 "hold out less, or give a larger --seq-len"};
+  }
   return done();
 }
 
@@ -294,10 +298,6 @@ Result<void> EncoderTrainer::State::fit_memory() {
 
 Result<void> EncoderTrainer::State::open_loop() {
   plan.train_items = task->items();
-  if (plan.train_items == 0) {
-    return Error{Kind::bad_request, request.data.string(), "nothing is left to learn from",
-                 "hold out less, or give a larger --seq-len"};
-  }
   Json identity = identity_of(options(), plan.precision);
   identity["format"] = 1;
   identity["kind"] = engine::name_of(request.kind);
