@@ -170,12 +170,13 @@ struct Options {
   bool train_rslora = false;
   double train_lora_plus = 1.0;
   int train_last_layers = 0;
-  double train_rate = 2e-4;
-  int train_epochs = 3;
+  double train_rate = 0;  ///< 0, here and below: as the kind of training is used to
+  int train_epochs = 0;
   int train_steps = 0;
-  int train_batch = 8;
+  int train_batch = 0;
   int train_micro_batch = 1024;
-  int train_sequence = 1024;
+  int train_sequence = 0;
+  double train_negatives = -1;  ///< below 0: as the kind is used to
   double train_hold_out = 0.05;
   std::string train_precision = "auto";
   std::string train_memory = "auto";

@@ -1,5 +1,7 @@
 // LocalEngine's adapters: which are loaded, and which are in force.
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 
 #include "engine/adapter_check.h"
@@ -8,6 +10,12 @@
 
 namespace loam::engine {
 namespace {
+
+std::string short_number(float value) {
+  std::array<char, 32> text{};
+  const auto [end, failure] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return {text.data(), end};
+}
 
 /// Another file under the same name is another adapter.
 std::string key_of(const std::filesystem::path& file) {
@@ -124,6 +132,11 @@ Result<void> LocalEngine::Impl::choose_adapters(const std::vector<Adapter>& want
   set = chosen;
   set->wanted = wanted;
   set->used = ++choices;
+  set->name = model->name();
+  for (const Adapter& adapter : wanted) {
+    set->name += "+" + adapter.file.stem().string();
+    if (adapter.scale != 1.0F) set->name += ":" + short_number(adapter.scale);
+  }
   return done();
 }
 

@@ -258,7 +258,7 @@ Result<std::unique_ptr<LocalEngine>> LocalEngine::open(std::shared_ptr<LocalMode
   return std::unique_ptr<LocalEngine>(new LocalEngine(std::move(impl)));
 }
 
-const std::string& LocalEngine::model_name() const { return impl_->model->name(); }
+const std::string& LocalEngine::model_name() const { return impl_->set->name; }
 int LocalEngine::context_tokens() const { return impl_->options.context_tokens; }
 LocalModel& LocalEngine::model() { return *impl_->model; }
 const LocalEngineOptions& LocalEngine::options() const { return impl_->options; }

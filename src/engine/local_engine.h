@@ -75,6 +75,7 @@ class LocalEngine final : public Engine {
                                                    Logger& logger = silent_logger());
   ~LocalEngine() override;
 
+  /// With its adapters: "smollm2-135m-instruct+tickets:0.5". Others than the one before say other things.
   const std::string& model_name() const override;
   int context_tokens() const override;
   Result<int> count_tokens(std::string_view text) override;

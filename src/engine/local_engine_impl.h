@@ -50,6 +50,7 @@ struct AdapterSet {
   std::vector<LoadedAdapter> loaded;  ///< before the context that points to them: it dies first
   ReadContext writing;                ///< for generate
   std::uint64_t used = 0;             ///< when it was last chosen
+  std::string name;                   ///< of the model with them: "smollm2+tickets:0.5"
 
   bool is(const std::vector<Adapter>& other, const std::vector<LoadedAdapter>& loaded) const;
 };
