@@ -12,6 +12,8 @@
 #include "base/utf8.h"
 #include "cli/logger.h"
 #include "cli/nearest.h"
+#include "engine/adapters.h"
+#include "engine/base_identity.h"
 #include "tasks/improve.h"
 
 namespace loam::cli {
@@ -198,7 +200,44 @@ Result<OpenCollection> Context::open_collection() {
 Result<std::unique_ptr<engine::LocalEngine>> Context::open_engine() {
   auto file = find_model(options_.model, engine::ModelRole::chat);
   if (!file) return file.error();
-  return engine::LocalEngine::open(*file, engine_options(), logger());
+  engine::LocalEngineOptions options = engine_options();
+  auto adapters = wanted_adapters(*file);
+  if (!adapters) return adapters.error();
+  options.adapters = adapters_in_use_ = *std::move(adapters);
+  return engine::LocalEngine::open(*file, std::move(options), logger());
+}
+
+Result<std::vector<engine::Adapter>> Context::wanted_adapters(const fs::path& model) const {
+  const engine::InstalledAdapters installed(home());
+  std::vector<engine::Adapter> adapters;
+  if (!options_.adapters.empty()) {
+    for (const std::string& text : options_.adapters) {
+      if (text == "none") {
+        if (options_.adapters.size() == 1) return adapters;
+        return Error{Kind::bad_request, "--adapter none", "none and another one cannot both be",
+                     "leave one out"};
+      }
+      const auto wish = engine::adapter_wish(text);
+      if (!wish) return wish.error();
+      auto file = installed.resolve(wish->name);
+      if (!file) return file.error();
+      float scale = wish->scale.value_or(1.0F);
+      if (!wish->scale && file->parent_path() == installed.folder()) {
+        const auto known = installed.show(file->stem().string());
+        if (!known) return known.error();
+        scale = known->scale;
+      }
+      adapters.push_back({*file, scale});
+    }
+    return adapters;
+  }
+  if (!installed.has_defaults()) return adapters;
+  const auto identity = engine::base_identity(model);
+  if (!identity) return identity.error();
+  const auto standard = installed.default_for(*identity);
+  if (!standard) return standard.error();
+  if (*standard) adapters.push_back({(*standard)->file, (*standard)->scale});
+  return adapters;
 }
 
 engine::LocalEngineOptions Context::engine_options() const {

@@ -72,7 +72,10 @@ class Context {
   std::string adopted_text() const;
   /// The collection of -c with its adopted settings in force, to be read. Starts the embedder's threads.
   Result<OpenCollection> open_collection();
+  /// With the adapters of --adapter, else the default one of the model, where there is one.
   Result<std::unique_ptr<engine::LocalEngine>> open_engine();
+  /// What open_engine() put on the model.
+  const std::vector<engine::Adapter>& adapters_in_use() const { return adapters_in_use_; }
   Result<std::unique_ptr<reader::Reader>> open_reader();
 
   /// A name or path to a GGUF file; empty: the default of the role.
@@ -82,11 +85,14 @@ class Context {
   engine::Sampling sampling() const;
 
  private:
+  Result<std::vector<engine::Adapter>> wanted_adapters(const std::filesystem::path& model) const;
+
   const Verb& verb_;
   Options options_;
   std::vector<std::string> arguments_;
   Terminal& terminal_;
   std::unique_ptr<Logger> logger_;
+  std::vector<engine::Adapter> adapters_in_use_;
   std::map<std::string, std::string> adopted_;
   RunId adopted_run_{};
 };

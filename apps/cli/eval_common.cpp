@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "base/json.h"
 
@@ -30,6 +32,16 @@ Result<eval::ModelUse> model_use(std::string role, std::string name, const std::
 Result<RunId> finish_run(Context& context, EvalRun& measured, std::uint64_t tokens) {
   measured.run.cost = measured.meter.cost();
   measured.run.cost.tokens = tokens;
+  const bool wrote = std::any_of(measured.run.models.begin(), measured.run.models.end(),
+                                 [](const eval::ModelUse& model) { return model.role == "chat"; });
+  if (wrote) {
+    for (const engine::Adapter& adapter : context.adapters_in_use()) {
+      auto use = model_use("adapter", fmt::format("{}:{}", adapter.file.stem().string(), adapter.scale),
+                           adapter.file);
+      if (!use) return use.error();
+      measured.run.models.push_back(*std::move(use));
+    }
+  }
   auto store = context.open_store();
   if (!store) return store.error();
   return eval::record(**store, measured.run);

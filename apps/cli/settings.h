@@ -32,10 +32,13 @@ struct Options {
   bool help = false;
 
   // models
-  std::string model;     ///< empty: the catalogue's default for its role
-  std::string embedder;  ///< the same
-  int threads = 0;       ///< 0: one for each core
-  int context = 4096;    ///< tokens; 0: what the model was trained for. 94 MB of cache for a 135M model
+  std::string model;                  ///< empty: the catalogue's default for its role
+  std::string embedder;               ///< the same
+  std::vector<std::string> adapters;  ///< empty: the default of the model
+  std::string export_folder;
+  bool force = false;
+  int threads = 0;     ///< 0: one for each core
+  int context = 4096;  ///< tokens; 0: what the model was trained for. 94 MB of cache for a 135M model
   int slots = 1;
   std::string kv_type = "f16";
   bool offline = false;
@@ -181,6 +184,14 @@ struct Options {
   std::string train_precision = "auto";
   std::string train_memory = "auto";
   std::string train_features = "auto";
+  int train_memory_limit = 0;  ///< MB; 0: what is free
+  bool fit_train = false;
+  int fit_examples = 1000;
+  int fit_example_tokens = 256;
+  int fit_answer_tokens = 32;
+  std::string out_data;
+  int draft_items = 0;  ///< 0: all
+  int draft_per_passage = 3;
 
   // ledger and bench
   std::string task;

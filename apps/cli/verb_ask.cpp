@@ -184,12 +184,16 @@ void print_answer(Context& context, const Answer& answer, const std::vector<Hit>
 Result<std::uint64_t> write_ledger(Context& context, store::Store& store, const store::Collection& collection,
                                    const std::string& question, const Answer& answer) {
   const Options& o = context.options();
+  Json adapters = Json::array();
+  for (const engine::Adapter& adapter : context.adapters_in_use())
+    adapters.push_back({{"name", adapter.file.stem().string()}, {"scale", adapter.scale}});
   const Json config = {
       {"question", question},
       {"collection", collection.name},
       {"embedder", collection.embedder},
       {"embedder_fingerprint", collection.embedder_fingerprint},
       {"model", answer.model},
+      {"adapters", std::move(adapters)},
       {"pre_prompt", o.pre_prompt},
       {"passages", o.passages},
       {"candidates", o.candidates},
