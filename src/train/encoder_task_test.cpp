@@ -1,6 +1,7 @@
 // The losses of encoders against finite differences, and what they learn from.
 #include "train/encoder_task.h"
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 
@@ -222,6 +223,7 @@ INSTANTIATE_TEST_SUITE_P(kinds, TaskOf,
                                            KindOfTask{"classifier", &make_classifier_task, &some_texts}),
                          [](const auto& one) { return std::string(one.param.name); });
 
+// proves P-TRAIN-20
 TEST(ReaderTaskTest, asks_questions_of_passages_that_do_not_answer_too) {
   EncoderTaskOptions options;
   options.hold_out = 0;
@@ -233,6 +235,84 @@ TEST(ReaderTaskTest, asks_questions_of_passages_that_do_not_answer_too) {
   const auto alone = make_reader_task(some_questions(), tiny_words(), options);
   ASSERT_TRUE(alone.ok());
   EXPECT_EQ((*alone)->items(), 12U);
+}
+
+/// States that make a fixed head say the passage's first token, more so the longer the sequence.
+class KnownStates final : public EncoderReading {
+ public:
+  void read(const EncoderSequences& sequences, engine::HeadPooling,
+            const std::function<void(std::size_t, std::span<const float>)>& each) override {
+    for (std::size_t s = 0; s < sequences.tokens.size(); ++s) {
+      std::vector<float> rows(sequences.tokens[s].size(), 0.0F);
+      rows[0] = 1.0F;
+      each(s, rows);
+    }
+  }
+  std::size_t width() const override { return 1; }
+  std::span<const float> head() const override { return head_; }
+
+ private:
+  std::vector<float> head_ = {3.0F, 3.0F, 0.0F, 0.0F};  // [CLS] scores 3 twice, all else 0
+};
+
+// proves P-TRAIN-20
+TEST(ReaderTaskTest, the_bias_is_where_held_out_questions_are_answered_best) {
+  EncoderTaskOptions options;
+  options.hold_out = 0.4;
+  const auto task = make_reader_task(some_questions(), tiny_words(), options);
+  ASSERT_TRUE(task.ok()) << task.error().line();
+  KnownStates states;
+  EXPECT_TRUE((*task)->measure(states, false).empty());
+  const auto figures = (*task)->measure(states, true);
+  ASSERT_EQ(figures.size(), 3U);
+  EXPECT_EQ(figures[0].name, "exact match");
+  // It never finds the answer, so that saying nothing is best: every margin is -6, and the bias lies above
+  // it.
+  EXPECT_EQ(figures[0].value, 0.0);
+  EXPECT_EQ(figures[2].value, 0.5);
+  engine::EncoderHead head;
+  (*task)->finish(head);
+  EXPECT_GT(head.no_answer_bias, -6.0F);
+}
+
+// proves P-TRAIN-22
+TEST(RerankerTaskTest, neither_questions_nor_wrong_passages_come_from_what_is_held_out) {
+  EncoderTaskOptions options;
+  options.hold_out = 0.4;
+  options.negatives = 8;
+  const auto task = make_reranker_task(some_questions(), tiny_words(), options);
+  ASSERT_TRUE(task.ok()) << task.error().line();
+  MadeUpStates states;
+  ASSERT_TRUE((*task)->prepare(states).ok());
+  EncoderSequences learnt;
+  for (std::size_t item = 0; item < (*task)->items(); ++item) (*task)->add_sequences(item, 0, learnt);
+  /// Collects what is read when the held-out part is measured.
+  class Listening final : public EncoderReading {
+   public:
+    void read(const EncoderSequences& sequences, engine::HeadPooling,
+              const std::function<void(std::size_t, std::span<const float>)>& each) override {
+      const std::vector<float> row(1, 0.0F);
+      for (std::size_t s = 0; s < sequences.tokens.size(); ++s) {
+        seen.insert(passage_of(sequences.tokens[s]));
+        each(s, row);
+      }
+    }
+    std::size_t width() const override { return 1; }
+    std::span<const float> head() const override { return head_; }
+    static std::vector<engine::Token> passage_of(const std::vector<engine::Token>& pair) {
+      const auto middle = std::find(pair.begin(), pair.end(), tiny_words().last());
+      return {middle, pair.end()};
+    }
+    std::set<std::vector<engine::Token>> seen;
+
+   private:
+    std::vector<float> head_ = {1.0F, 0.0F};
+  } listening;
+  (*task)->measure(listening, true);
+  ASSERT_FALSE(listening.seen.empty());
+  for (const auto& pair : learnt.tokens) {
+    EXPECT_FALSE(listening.seen.contains(Listening::passage_of(pair)));
+  }
 }
 
 TEST(RerankerTaskTest, the_right_passage_comes_first_and_wrong_ones_follow) {

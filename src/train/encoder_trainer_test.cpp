@@ -176,6 +176,7 @@ INSTANTIATE_TEST_SUITE_P(kinds, EncoderRun,
                                            engine::HeadKind::embedder, engine::HeadKind::classifier),
                          [](const auto& one) { return std::string(engine::name_of(one.param)); });
 
+// proves P-TRAIN-21
 TEST(EncoderTrainerTest, a_step_in_several_parts_is_the_step_as_a_whole) {
   EncoderRequest request = small_request(engine::HeadKind::embedder, "encoder_step.gguf");
   request.options.precision = Precision::f32;
@@ -191,6 +192,7 @@ TEST(EncoderTrainerTest, a_step_in_several_parts_is_the_step_as_a_whole) {
   EXPECT_NEAR(events[0].gradient_norm, events[1].gradient_norm, 1e-4 * events[1].gradient_norm);
 }
 
+// proves P-TRAIN-12
 TEST(EncoderTrainerTest, a_loss_that_is_no_number_ends_the_run_with_step_and_lines) {
   EncoderRequest request = small_request(engine::HeadKind::reranker, "encoder_nan.gguf");
   request.options.learning_rate = 1e30;
