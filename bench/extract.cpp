@@ -142,11 +142,7 @@ int run(int argc, char** argv) {
                            contracts(settings.data / "11-extract-cuad")}) {
     const eval::CostMeter meter;
     const tasks::ExtractEvaluation evaluation =
-        must(tasks::evaluate_extraction(engine.get(), part.data, {}, [](const Progress& progress) {
-          if (progress.done % 20 == 0)
-            std::fprintf(stderr, "%llu of %llu\n", static_cast<unsigned long long>(progress.done),
-                         static_cast<unsigned long long>(progress.total));
-        }));
+        must(tasks::evaluate_extraction(engine.get(), part.data, {}, told_every(20)));
     Json kept = {{"part", part.name},
                  {"data", part.file},
                  {"sha256", part.sha256},

@@ -52,11 +52,7 @@ int run(int argc, char** argv) {
   summarise.chunk_tokens = 1500;  // an abstract is read in one call
   const eval::CostMeter meter;
   const tasks::TextEvaluation evaluation =
-      must(tasks::evaluate_summaries(engine.get(), data, summarise, [](const Progress& progress) {
-        if (progress.done % 10 == 0)
-          std::fprintf(stderr, "%llu of %llu\n", static_cast<unsigned long long>(progress.done),
-                       static_cast<unsigned long long>(progress.total));
-      }));
+      must(tasks::evaluate_summaries(engine.get(), data, summarise, told_every(10)));
   Json result = {{"data", data.version.file},
                  {"sha256", data.version.sha256},
                  {"items", data.cases.size()},

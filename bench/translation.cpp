@@ -55,11 +55,7 @@ int run(int argc, char** argv) {
   translate.from = must(tasks::find_language("en"));
   const eval::CostMeter meter;
   const tasks::TextEvaluation evaluation =
-      must(tasks::evaluate_translations(engine.get(), data, translate, [](const Progress& progress) {
-        if (progress.done % 20 == 0)
-          std::fprintf(stderr, "%llu of %llu\n", static_cast<unsigned long long>(progress.done),
-                       static_cast<unsigned long long>(progress.total));
-      }));
+      must(tasks::evaluate_translations(engine.get(), data, translate, told_every(20)));
   Json result = {{"data", data.version.file},
                  {"sha256", data.version.sha256},
                  {"items", data.cases.size()},

@@ -104,6 +104,14 @@ void fail(const std::string& line) {
   std::exit(2);
 }
 
+ProgressSink told_every(std::uint64_t step) {
+  return [step](const Progress& progress) {
+    if (progress.done % step != 0) return;
+    std::fprintf(stderr, "%llu of %llu\n", static_cast<unsigned long long>(progress.done),
+                 static_cast<unsigned long long>(progress.total));
+  };
+}
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());

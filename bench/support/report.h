@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json_fwd.h"
+#include "base/progress.h"
 #include "base/result.h"
 #include "eval/metrics.h"
 
@@ -41,6 +42,9 @@ T must(Result<T> result) {
 inline void must(const Result<void>& result) {
   if (!result) fail(result.error().line());
 }
+
+/// Says on stderr how far a loop is, once in `step` items.
+ProgressSink told_every(std::uint64_t step);
 
 double median(std::vector<double> values);
 /// Nearest-rank percentile, share in 0..1. 0 for no values.
