@@ -5,6 +5,7 @@
 
 #include "engine/import_plan.h"
 #include "engine/import_tokenizer.h"
+#include "engine/rope_rows.h"
 
 namespace loam::engine {
 namespace {
@@ -12,25 +13,6 @@ namespace {
 struct Shape {
   std::uint32_t hidden = 0, inner = 0, layers = 0, heads = 0, kv_heads = 0, head_size = 0, vocabulary = 0;
 };
-
-/// Rotary embeddings: the publishers' code turns dimension i with i + half, llama.cpp turns neighbours. So
-/// each head's rows are put in the order 0, half, 1, half + 1, ...
-void interleave_halves(std::vector<float>& values, std::uint64_t rows, std::uint64_t head_size) {
-  const std::size_t row = values.size() / static_cast<std::size_t>(rows);
-  const auto half = static_cast<std::size_t>(head_size / 2);
-  std::vector<float> turned(values.size());
-  for (std::size_t head = 0; head < rows / head_size; ++head) {
-    for (std::size_t i = 0; i < half; ++i) {
-      for (std::size_t part = 0; part < 2; ++part) {
-        const std::size_t from = (head * head_size + part * half + i) * row;
-        const std::size_t to = (head * head_size + 2 * i + part) * row;
-        std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(from), row,
-                    turned.begin() + static_cast<std::ptrdiff_t>(to));
-      }
-    }
-  }
-  values = std::move(turned);
-}
 
 /// The last planned tensor is a query or key projection.
 void turn_last(ImportPlan& plan, std::uint64_t rows, std::uint64_t head_size) {

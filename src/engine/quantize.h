@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "engine/local_engine.h"
 
 namespace loam::engine {
 
@@ -64,6 +65,11 @@ Result<QuantizeReport> quantize(const std::filesystem::path& source, const std::
 Result<LossReport> measure_loss(const std::filesystem::path& source, const std::filesystem::path& model,
                                 std::string_view text = {}, int max_tokens = 2048, int threads = 0,
                                 const ProgressSink& progress = {});
+
+/// The same, with adapters on the source.
+Result<LossReport> measure_loss(const std::filesystem::path& source, const std::vector<Adapter>& adapters,
+                                const std::filesystem::path& model, std::string_view text = {},
+                                int max_tokens = 2048, int threads = 0, const ProgressSink& progress = {});
 
 /// The same for several models, reading the source once. Keeps its logits: max_tokens times the vocabulary
 /// times 4 bytes (50 MB for 256 tokens of 49,152).

@@ -27,8 +27,10 @@ struct Sums {
 };
 
 Result<std::unique_ptr<LocalEngine>> open_for_scoring(const std::filesystem::path& gguf, int chunk,
-                                                      std::size_t width, int threads) {
+                                                      std::size_t width, int threads,
+                                                      const std::vector<Adapter>& adapters = {}) {
   LocalEngineOptions options;
+  options.adapters = adapters;
   options.context_tokens = chunk + 8;
   options.threads = threads;
   auto engine = LocalEngine::open(gguf, options);
@@ -140,9 +142,15 @@ std::string_view loss_text() { return kText; }
 Result<LossReport> measure_loss(const std::filesystem::path& source, const std::filesystem::path& model,
                                 std::string_view text, int max_tokens, int threads,
                                 const ProgressSink& progress) {
+  return measure_loss(source, {}, model, text, max_tokens, threads, progress);
+}
+
+Result<LossReport> measure_loss(const std::filesystem::path& source, const std::vector<Adapter>& adapters,
+                                const std::filesystem::path& model, std::string_view text, int max_tokens,
+                                int threads, const ProgressSink& progress) {
   const auto plan = plan_scoring(source, text, max_tokens);
   if (!plan) return plan.error();
-  const auto first = open_for_scoring(source, plan->chunk, plan->width, threads);
+  const auto first = open_for_scoring(source, plan->chunk, plan->width, threads, adapters);
   if (!first) return first.error();
   const auto second = open_for_scoring(model, plan->chunk, plan->width, threads);
   if (!second) return second.error();
