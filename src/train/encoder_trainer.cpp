@@ -143,6 +143,7 @@ struct EncoderTrainer::State final : EncoderReading {
   EncoderRequest request;
   const Clock& clock;
   Logger& logger;
+  ProgressSink show;
   TrainingPlan plan;
   Team team;
   std::optional<engine::WordPiece> words;
@@ -154,14 +155,18 @@ struct EncoderTrainer::State final : EncoderReading {
   std::unique_ptr<TrainingLoop> loop;
   std::vector<EncoderFigure> before;
 
-  State(EncoderRequest wanted, const Clock& with, Logger& to)
-      : request(std::move(wanted)), clock(with), logger(to), team(request.options.threads) {}
+  State(EncoderRequest wanted, const Clock& with, Logger& to, ProgressSink progress)
+      : request(std::move(wanted)),
+        clock(with),
+        logger(to),
+        show(std::move(progress)),
+        team(request.options.threads) {}
 
   const TrainingOptions& options() const { return request.options; }
   std::size_t most_tokens() const { return static_cast<std::size_t>(options().micro_batch_tokens); }
 
   Result<void> read_data();
-  Result<void> open_model(const ProgressSink& show);
+  Result<void> open_model();
   Result<void> fit_memory();
   Result<void> open_loop();
   std::optional<TrainingLoop::Sums> compute(std::span<const std::size_t> items, std::uint64_t epoch,
@@ -191,6 +196,7 @@ void EncoderTrainer::State::read(const EncoderSequences& sequences, engine::Head
   std::iota(alone.item.begin(), alone.item.end(), std::size_t{0});
   for (const MicroBatch& micro : micro_batches(alone, most_tokens())) {
     const PooledStates states = pool.pool(micro.batch, pass->forward(micro.batch, BertPass::Gradients::no));
+    if (show) show({"reading the data", micro.numbers.back() + 1, alone.tokens.size()});
     for (std::size_t s = 0; s < micro.numbers.size(); ++s) {
       const std::size_t first = states.first[s] * width(), end = states.first[s + 1] * width();
       each(micro.numbers[s], states.rows.subspan(first, end - first));
@@ -232,7 +238,7 @@ Result<void> EncoderTrainer::State::read_data() {
   return done();
 }
 
-Result<void> EncoderTrainer::State::open_model(const ProgressSink& show) {
+Result<void> EncoderTrainer::State::open_model() {
   plan.precision = options().precision.value_or(fastest_precision());
   plan.kernel = kernel_name(plan.precision);
   const auto summary = engine::check_gguf(request.base);
@@ -323,11 +329,10 @@ Result<std::unique_ptr<EncoderTrainer>> EncoderTrainer::open(const EncoderReques
                                                              const Clock& clock) {
   if (auto checked = check_loop_options(request.options); !checked) return checked.error();
   try {
-    auto state = std::make_unique<State>(request, clock, logger);
+    auto state = std::make_unique<State>(request, clock, logger, show);
     if (auto step = state->read_data(); !step) return step.error();
-    if (auto step = state->open_model(show); !step) return step.error();
+    if (auto step = state->open_model(); !step) return step.error();
     state->pass = std::make_unique<BertPass>(state->model, nullptr, state->team, Keep::layer_inputs);
-    if (show) show({"reading the data with the base model", 0, 0});
     if (auto step = state->task->prepare(*state); !step) return step.error();
     state->before = state->task->measure(*state, false);
     state->pass.reset();

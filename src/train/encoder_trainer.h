@@ -31,7 +31,8 @@ struct EncoderRequest {
   std::string label_column = "label";
 };
 
-/// What a kind is trained with when nobody says otherwise. Chosen on the runs that README.md names.
+/// What a kind is trained with when nobody says otherwise: rates and sizes that are usual for LoRA on small
+/// encoders, not chosen by a search of our own.
 TrainingOptions usual_options(engine::HeadKind kind);
 
 /// What was measured on the held-out part; `before` is the base without training, where that means something.
