@@ -15,8 +15,11 @@ class Loader {
  public:
   explicit Loader(GgufWeights& file) : file_(file) {}
 
-  Result<void> load(FrozenLlama& model) {
+  Result<void> load(FrozenLlama& model, std::size_t most_layers) {
     if (auto read = read_shape(model); !read) return read;
+    model.file_layers = model.shape.layers;
+    const bool whole = most_layers == 0 || most_layers >= model.file_layers;
+    if (!whole) model.shape.layers = most_layers;
     const LlamaShape& shape = model.shape;
     const std::size_t width = shape.width, inner = shape.inner;
     const std::size_t q_rows = shape.attention.query_columns(), kv_rows = shape.attention.key_columns();
@@ -66,7 +69,7 @@ class Loader {
         return refuse("tensor " + block + "attn_q_norm.weight is missing");
       }
     }
-    return file_.all_used();
+    return whole ? file_.all_used() : done();
   }
 
  private:
@@ -167,7 +170,7 @@ std::uint64_t FrozenLlama::bytes() const {
 }
 
 Result<FrozenLlama> open_frozen_llama(const std::filesystem::path& gguf, Precision precision, Team& team,
-                                      const ProgressSink& progress) {
+                                      const ProgressSink& progress, std::size_t most_layers) {
   FrozenLlama model;
   model.precision = precision;
   try {
@@ -176,7 +179,7 @@ Result<FrozenLlama> open_frozen_llama(const std::filesystem::path& gguf, Precisi
         progress);
     if (!file) return file.error();
     Loader loader(**file);
-    if (auto loaded = loader.load(model); !loaded) return loaded.error();
+    if (auto loaded = loader.load(model, most_layers); !loaded) return loaded.error();
   } catch (const std::bad_alloc&) {
     return Error{Kind::out_of_room, gguf.string(), "there is no memory for the base model's weights",
                  "train on a smaller base"};

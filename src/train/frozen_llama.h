@@ -45,6 +45,7 @@ struct FrozenLlama {
   Operand output;     ///< (vocabulary, width); of no rows when it is the embedding
   std::vector<float> output_norm;
   std::vector<FrozenLayer> layers;
+  std::size_t file_layers = 0;  ///< of the file; more than there are here when only some were asked for
 
   const Operand& head() const { return output.rows() > 0 ? output : embedding; }
   std::uint64_t bytes() const;
@@ -52,8 +53,8 @@ struct FrozenLlama {
 
 /// An architecture that the trainer does not know is refused by name (bad_request), and so is every tensor or
 /// setting of which it does not know the meaning; weights that are not numbers are bad_data. The tokenizer is
-/// not read here.
+/// not read here. `most_layers`: from the bottom, to measure how long a layer takes; 0: all.
 Result<FrozenLlama> open_frozen_llama(const std::filesystem::path& gguf, Precision precision, Team& team,
-                                      const ProgressSink& progress = {});
+                                      const ProgressSink& progress = {}, std::size_t most_layers = 0);
 
 }  // namespace loam::train

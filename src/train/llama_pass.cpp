@@ -486,21 +486,40 @@ void LlamaPass::for_each_logits(
 std::uint64_t LlamaPass::predicted_bytes(const LlamaShape& shape, const LoraOptions& lora,
                                          Precision precision, std::size_t tokens, std::size_t rows,
                                          const PassOptions& options) {
-  const std::uint64_t element = precision == Precision::f32 ? 4 : 2;
-  const std::uint64_t columns = shape.attention.all_columns();
-  const std::uint64_t queries = shape.attention.query_columns();
-  std::uint64_t ranks = 0;
-  for (const bool there : lora.targets) ranks += there ? static_cast<std::uint64_t>(lora.rank) : 0;
-  const std::uint64_t inside =
-      4 * shape.width + element * (columns + queries + 2 * shape.inner + ranks) + 4 * shape.attention.heads;
-  const std::uint64_t last = static_cast<std::uint64_t>(std::max(lora.last_layers, 0));
+  const std::uint64_t e = precision == Precision::f32 ? 4 : 2;
+  const std::uint64_t width = shape.width, inner = shape.inner, heads = shape.attention.heads;
+  const std::uint64_t columns = shape.attention.all_columns(), queries = shape.attention.query_columns();
+  const std::uint64_t keys = shape.attention.key_columns();
+  const std::uint64_t rank = static_cast<std::uint64_t>(lora.rank + 1) / 2 * 2;
+  const auto ranks_of = [&](std::size_t from, std::size_t to) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = from; i < to; ++i) sum += lora.targets[i] ? rank : 0;
+    return sum;
+  };
+  const std::uint64_t ranks = ranks_of(0, kTargetCount), widest_ranks = 3 * rank;
+  const auto last = static_cast<std::uint64_t>(std::max(lora.last_layers, 0));
   const std::uint64_t trained = last == 0 ? shape.layers : std::min<std::uint64_t>(last, shape.layers);
-  std::uint64_t a_token =
-      trained * 4 * shape.width + inside * (options.keep == Keep::everything ? trained : 1);
-  a_token += 3 * 4 * shape.width + 4 * std::max<std::uint64_t>(columns, 2 * shape.inner);  // f32 scratch
-  a_token += element * (3 * shape.width + 3 * shape.inner + columns + queries);            // rounded scratch
-  const std::uint64_t head = std::min<std::uint64_t>(rows, static_cast<std::uint64_t>(options.head_rows));
-  return a_token * tokens + head * (shape.vocabulary * (4 + element) + shape.width * (8 + element));
+  const std::uint64_t t = tokens, r = rows;
+  const std::uint64_t plain = shape.architecture == "qwen3" ? e * (queries + keys) : 0;
+  // As Kept has it: a layer of all tokens, and the last one.
+  const std::uint64_t seen = 4 * heads + e * columns + plain;
+  const std::uint64_t layer = t * (seen + e * (queries + 2 * inner + ranks) + 4 * width);
+  const std::uint64_t top =
+      t * (seen + e * ranks_of(1, 3)) +
+      r * (e * (queries + 2 * inner + ranks_of(0, 1) + ranks_of(3, kTargetCount)) + 4 * width);
+  std::uint64_t bytes = trained * 4 * width * t;
+  if (options.keep == Keep::everything) {
+    bytes += (trained - 1) * layer + top + (trained < shape.layers ? layer : 0);
+  } else {
+    bytes += trained > 1 || trained < shape.layers ? layer : top;
+  }
+  if (trained < shape.layers) bytes += 2 * e * width * t;  // what enters, and its copy out of the cache
+  bytes += t * (4 * std::max(columns, 2 * inner) + 2 * 4 * width);  // wide, narrow_, stream
+  bytes += t * e * (width + queries + inner + std::max(width, columns) + queries + 2 * inner);
+  bytes += t * (4 + 2 * e) * widest_ranks;  // LinearScratch
+  bytes += r * (2 * 4 * width + 4 * std::max(queries, width) + e * (width + queries));
+  const std::uint64_t head = std::min<std::uint64_t>(r, static_cast<std::uint64_t>(options.head_rows));
+  return bytes + head * (shape.vocabulary * (4 + e) + width * e);
 }
 
 }  // namespace loam::train

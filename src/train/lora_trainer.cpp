@@ -13,44 +13,23 @@
 #include "engine/gguf_check.h"
 #include "engine/local_model.h"
 #include "train/adapter_file.h"
-#include "train/checkpoint.h"
 #include "train/examples.h"
 #include "train/feature_cache.h"
 #include "train/gemm.h"
 #include "train/machine_memory.h"
 #include "train/parity.h"
 #include "train/random.h"
+#include "train/train_fit.h"
 #include "train/training_data.h"
+#include "train/training_loop.h"
 
 namespace loam::train {
 namespace {
 
-constexpr double kSaveShare = 0.05;     // of the time may go into saving
-constexpr double kSyncSeconds = 30.0;   // a power cut loses no more than this
-constexpr std::size_t kRateSteps = 10;  // tokens a second and time left: over so many steps
+constexpr std::size_t kMostPlannedItems = 4'000'000;
 
 Error refuse(std::string what, std::string message, std::string next) {
   return {Kind::bad_request, std::move(what), std::move(message), std::move(next)};
-}
-
-Result<void> check_options(const TrainingOptions& o) {
-  const auto positive = [](double value) { return std::isfinite(value) && value > 0.0; };
-  if (o.lora.rank < 1 || o.lora.rank > 1024) return refuse("rank", "must be 1 to 1024", "16 is usual");
-  if (!positive(o.lora.alpha)) return refuse("alpha", "must be above 0", "twice the rank is usual");
-  if (o.lora.last_layers < 0) return refuse("last-layers", "must be 0 (all) or more", "leave it out");
-  if (!positive(o.learning_rate)) return refuse("lr", "must be above 0", "0.0002 is usual");
-  if (!positive(o.b_rate_ratio))
-    return refuse("lora-plus", "must be above 0", "1 is plain LoRA, 16 is LoRA+");
-  if (o.epochs < 1 && o.steps < 1) return refuse("epochs", "must be at least 1", "3 is usual");
-  if (o.steps < 0) return refuse("steps", "must be 0 (by epochs) or more", "leave it out");
-  if (o.batch_size < 1) return refuse("batch-size", "must be at least 1", "8 is usual");
-  if (o.sequence_tokens < 2) return refuse("seq-len", "must be at least 2", "1024 is usual");
-  if (o.micro_batch_tokens < 1) return refuse("micro-batch", "must be at least 1", "1024 is usual");
-  if (!(o.hold_out >= 0.0) || o.hold_out > 0.9) return refuse("holdout", "must be 0 to 0.9", "0.05 is usual");
-  if (!(o.clip_norm >= 0.0) || !(o.weight_decay >= 0.0) || !(o.warmup_share >= 0.0) || o.warmup_share > 1.0) {
-    return refuse("training options", "a share or norm is out of range", "leave them as they are");
-  }
-  return done();
 }
 
 std::string megabytes(std::uint64_t bytes) { return std::to_string((bytes + 999999) / 1000000) + " MB"; }
@@ -76,11 +55,7 @@ struct LoraTrainer::State {
   std::unique_ptr<LlamaPass> pass;
   std::unique_ptr<FeatureCache> features;  // null: none are kept
   Operand entering;                        // of the micro-batch at hand, out of the cache
-  std::unique_ptr<Checkpoint> checkpoint;
-  Progressed progress;
-  std::vector<std::size_t> order;  // of the present epoch
-  std::uint64_t order_epoch = std::numeric_limits<std::uint64_t>::max();
-  double saved_at = 0, save_seconds = 0, synced_at = 0;
+  std::unique_ptr<TrainingLoop> loop;
 
   State(TrainingRequest wanted, const Clock& with, Logger& to)
       : request(std::move(wanted)), clock(with), logger(to), team(request.options.threads) {}
@@ -93,27 +68,25 @@ struct LoraTrainer::State {
 
   Result<void> read_data();
   Result<void> open_model(const ProgressSink& show);
+  /// The largest micro-batch that comes up.
+  StepSize largest_step() const;
   Result<void> fit_memory();
   Result<void> open_features(std::uint64_t free_bytes);
-  Result<void> open_checkpoint();
-  /// Everything that decides what the run computes.
-  Json identity() const;
+  Result<void> open_loop();
 
   struct MicroBatch {
     Batch batch;
     std::vector<std::size_t> numbers;  ///< which examples its segments are
   };
   std::vector<MicroBatch> micro_batches(const std::vector<std::size_t>& numbers) const;
-  std::vector<std::size_t> next_batch();
   /// What enters the lowest adapted layer, computed for those that the cache does not have yet; null without
   /// a cache.
   Result<const Operand*> states_of(const MicroBatch& micro);
   Result<double> held_out_loss();
-  TrainingState training_state() { return {lora->values(), lora->first_moments(), lora->second_moments()}; }
-  Result<void> save(Checkpoint::Sync sync);
-  Result<void> save_when_due();
-  void update(double gradient_norm, const Schedule& schedule, StepEvent& event);
-  std::string lines_of(const std::vector<std::size_t>& numbers) const;
+  /// Adds to the gradients what these of `train` say; nothing when it was stopped.
+  Result<std::optional<TrainingLoop::Sums>> compute(std::span<const std::size_t> items,
+                                                    const std::stop_token& stop);
+  std::string lines_of(std::span<const std::size_t> items) const;
 };
 
 Result<void> LoraTrainer::State::read_data() {
@@ -169,6 +142,9 @@ Result<void> LoraTrainer::State::open_model(const ProgressSink& show) {
   if (!summary) return summary.error();
   const std::uint64_t weights = summary->parameters * (plan.precision == Precision::f32 ? 4 : 2);
   plan.available_bytes = available_memory();
+  if (options().memory_limit_bytes > 0) {
+    plan.available_bytes = std::min(plan.available_bytes, options().memory_limit_bytes);
+  }
   if (weights > plan.available_bytes) {
     return Error{Kind::out_of_room, request.base.string(),
                  "its weights take " + megabytes(weights) + " for training, and " +
@@ -187,47 +163,59 @@ Result<void> LoraTrainer::State::open_model(const ProgressSink& show) {
   return done();
 }
 
-Result<void> LoraTrainer::State::fit_memory() {
-  // The largest micro-batch that can come up: as many tokens as are asked for, or the longest conversation.
-  std::size_t longest = 0, tokens_of_step = 0;
-  std::vector<std::size_t> lengths;
-  for (const std::size_t i : train) lengths.push_back(examples.items[i].tokens.size());
-  std::sort(lengths.rbegin(), lengths.rend());
-  for (std::size_t i = 0; i < lengths.size() && i < static_cast<std::size_t>(options().batch_size); ++i) {
-    tokens_of_step += lengths[i];
-  }
-  longest = lengths.front();
-  const std::size_t tokens = std::max(
-      longest, std::min<std::size_t>(static_cast<std::size_t>(options().micro_batch_tokens), tokens_of_step));
-  const std::uint64_t adapter = lora->values().size() * (4 * sizeof(float) + 2);
-  plan.available_bytes = available_memory() + adapter;  // its memory is taken already
-  const auto need = [&](Keep keep, std::size_t of) {
-    return adapter +
-           LlamaPass::predicted_bytes(model.shape, options().lora, plan.precision, of, of, {keep, 256});
-  };
-  // Room for what is not counted: the packing buffers of each thread, the allocator's gaps.
-  const auto fits = [&](std::uint64_t bytes) { return bytes + bytes / 8 < plan.available_bytes; };
-  plan.keeps_everything = options().memory == Memory::everything ||
-                          (options().memory == Memory::automatic && fits(need(Keep::everything, tokens)));
-  const Keep keep = plan.keeps_everything ? Keep::everything : Keep::layer_inputs;
-  plan.predicted_bytes = model.bytes() + need(keep, tokens);
-  if (!fits(need(keep, tokens))) {
-    std::string next = "train on a smaller base";
-    for (std::size_t less = tokens / 2; less >= 64; less /= 2) {
-      if (!fits(need(Keep::layer_inputs, less))) continue;
-      next = less >= longest ? "use --micro-batch " + std::to_string(less) + " --memory low"
-                             : "use --seq-len " + std::to_string(less) + " --micro-batch " +
-                                   std::to_string(less) + " --memory low";
+StepSize LoraTrainer::State::largest_step() const {
+  StepSize size;
+  for (const std::size_t i : train) size.longest = std::max(size.longest, examples.items[i].tokens.size());
+  const auto most = std::max(size.longest, static_cast<std::size_t>(options().micro_batch_tokens));
+  const auto batch = static_cast<std::size_t>(options().batch_size);
+  const auto epochs = (static_cast<std::size_t>(plan.steps) + steps_in_epoch() - 1) / steps_in_epoch();
+  std::size_t looked_at = 0;
+  for (std::size_t epoch = 0; epoch < epochs; ++epoch) {
+    looked_at += train.size();
+    if (looked_at > kMostPlannedItems) {  // more than is worth the time: the most that can come up
+      size.tokens = most;
+      if (epoch == 0) size.rows = most;
       break;
     }
-    return Error{Kind::out_of_room, base.name,
-                 "training takes " + megabytes(need(keep, tokens)) + " beside the weights, and " +
-                     megabytes(plan.available_bytes) + " are free",
-                 next};
+    const std::vector<std::size_t> order = order_of_epoch(train.size(), options().seed, epoch);
+    std::size_t tokens = 0, rows = 0;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const Example& example = examples.items[train[order[i]]];
+      const bool full =
+          tokens + example.tokens.size() > static_cast<std::size_t>(options().micro_batch_tokens);
+      if (i % batch == 0 || full) tokens = rows = 0;
+      tokens += example.tokens.size();
+      rows += example.counted();
+      size.tokens = std::max(size.tokens, tokens);
+      size.rows = std::max(size.rows, rows);
+    }
   }
-  pass = std::make_unique<LlamaPass>(model, lora.get(), team, PassOptions{keep, 256});
-  const std::uint64_t taken = need(keep, tokens) + need(keep, tokens) / 8;
-  return open_features(plan.available_bytes - taken);
+  return size;
+}
+
+Result<void> LoraTrainer::State::fit_memory() {
+  const StepSize size = largest_step();
+  const std::uint64_t adapter = adapter_bytes(model.shape, options().lora);
+  plan.available_bytes = available_memory() + adapter;  // its memory is taken already
+  if (options().memory_limit_bytes > 0) {
+    const std::uint64_t taken = model.bytes() + kProgramBytes;
+    plan.available_bytes =
+        std::min(plan.available_bytes,
+                 options().memory_limit_bytes > taken ? options().memory_limit_bytes - taken : 0);
+  }
+  const StepMemory memory = step_memory(model.shape, options(), plan.precision, size, plan.available_bytes);
+  plan.keeps_everything = memory.keeps_everything;
+  plan.predicted_bytes = model.bytes() + kProgramBytes + memory.bytes;
+  if (!memory.fits) {
+    return Error{Kind::out_of_room, base.name,
+                 "training takes " + megabytes(memory.bytes) + " beside the weights, and " +
+                     megabytes(plan.available_bytes) + " are free",
+                 memory.advice};
+  }
+  pass = std::make_unique<LlamaPass>(
+      model, lora.get(), team,
+      PassOptions{memory.keeps_everything ? Keep::everything : Keep::layer_inputs, 256});
+  return open_features(plan.available_bytes - memory.bytes - memory.bytes / 16);
 }
 
 Result<void> LoraTrainer::State::open_features(std::uint64_t free_bytes) {
@@ -268,75 +256,27 @@ Result<void> LoraTrainer::State::open_features(std::uint64_t free_bytes) {
   return done();
 }
 
-Json LoraTrainer::State::identity() const {
-  const TrainingOptions& o = options();
-  std::string targets;
-  for (std::size_t i = 0; i < kTargetCount; ++i) {
-    if (o.lora.targets[i])
-      targets += (targets.empty() ? "" : ",") + std::string(name_of(static_cast<Target>(i)));
-  }
-  return Json{{"format", 1},
-              {"base", base.fingerprint},
-              {"data", data.version.sha256},
-              {"rank", o.lora.rank},
-              {"alpha", o.lora.alpha},
-              {"rank scaling", o.lora.scaling == RankScaling::by_rank ? "by rank" : "by root rank"},
-              {"targets", targets},
-              {"last-layers", o.lora.last_layers},
-              {"lr", o.learning_rate},
-              {"lora-plus", o.b_rate_ratio},
-              {"warmup", o.warmup_share},
-              {"floor", o.floor_share},
-              {"weight decay", o.weight_decay},
-              {"clip", o.clip_norm},
-              {"steps", plan.steps},
-              {"batch-size", o.batch_size},
-              {"seq-len", o.sequence_tokens},
-              {"holdout", o.hold_out},
-              {"group", o.group_column},
-              {"seed", o.seed},
-              {"precision", name_of(plan.precision)},
-              {"kernel", plan.kernel}};
-}
-
-Result<void> LoraTrainer::State::open_checkpoint() {
-  const std::filesystem::path path = checkpoint_path(request.out);
-  const Json run = identity();
-  if (!request.resume) {
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) {
-      return refuse(path.string(), "an unfinished run lies here",
-                    "go on with it: --resume, or remove the file to start again");
-    }
-    auto created = Checkpoint::create(path, dump_json(run), lora->values().size());
-    if (!created) return created.error();
-    checkpoint = *std::move(created);
-    return done();
-  }
-  auto opened = Checkpoint::open(path);
+Result<void> LoraTrainer::State::open_loop() {
+  Json identity = identity_of(options(), plan.precision);
+  identity["format"] = 2;
+  identity["base"] = base.fingerprint;
+  identity["data"] = data.version.sha256;
+  LoopSetup setup;
+  setup.options = options();
+  setup.out = request.out;
+  setup.data = request.data.string();
+  setup.items = train.size();
+  auto opened = TrainingLoop::open(std::move(setup), identity, request.resume, *lora, team, clock);
   if (!opened) return opened.error();
-  const auto before = parse_json((*opened)->run(), path.string());
-  if (!before) return before.error();
-  for (const auto& [key, value] : run.items()) {
-    const Json there = before->value(key, Json());
-    if (there == value) continue;
-    return refuse(
-        path.string(),
-        "the run was begun with another " + key + ": " + dump_json(there) + ", now " + dump_json(value),
-        "resume with what it was begun with, or remove the checkpoint to start again");
-  }
-  checkpoint = *std::move(opened);
-  auto loaded = checkpoint->load(training_state());
-  if (!loaded) return loaded.error();
-  progress = *loaded;
-  plan.resumed_from = static_cast<std::int64_t>(progress.step);
+  loop = *std::move(opened);
+  plan.resumed_from = static_cast<std::int64_t>(loop->progress().step);
   return done();
 }
 
 Result<std::unique_ptr<LoraTrainer>> LoraTrainer::open(const TrainingRequest& request,
                                                        const ProgressSink& show, Logger& logger,
                                                        const Clock& clock) {
-  if (auto checked = check_options(request.options); !checked) return checked.error();
+  if (auto checked = check_loop_options(request.options); !checked) return checked.error();
   try {
     auto state = std::make_unique<State>(request, clock, logger);
     if (auto step = state->read_data(); !step) return step.error();
@@ -345,7 +285,7 @@ Result<std::unique_ptr<LoraTrainer>> LoraTrainer::open(const TrainingRequest& re
         std::make_unique<LoraParameters>(state->model.shape, request.options.lora, request.options.seed);
     state->plan.parameters = state->lora->trained();
     if (auto step = state->fit_memory(); !step) return step.error();
-    if (auto step = state->open_checkpoint(); !step) return step.error();
+    if (auto step = state->open_loop(); !step) return step.error();
     return std::unique_ptr<LoraTrainer>(new LoraTrainer(std::move(state)));
   } catch (const std::bad_alloc&) {
     return Error{Kind::out_of_room, request.base.string(), "there is not enough memory for this run",
@@ -395,20 +335,6 @@ Result<const Operand*> LoraTrainer::State::states_of(const MicroBatch& micro) {
   return &entering;
 }
 
-std::vector<std::size_t> LoraTrainer::State::next_batch() {
-  if (order_epoch != progress.epoch) {
-    order = train;
-    Random random(options().seed * 0x9E3779B97F4A7C15ULL + progress.epoch + 1);
-    random.shuffle(order);
-    order_epoch = progress.epoch;
-  }
-  const auto size = static_cast<std::size_t>(options().batch_size);
-  const std::size_t begin = static_cast<std::size_t>(progress.in_epoch) * size;
-  const std::size_t end = std::min(order.size(), begin + size);
-  return {order.begin() + static_cast<std::ptrdiff_t>(begin),
-          order.begin() + static_cast<std::ptrdiff_t>(end)};
-}
-
 Result<double> LoraTrainer::State::held_out_loss() {
   double sum = 0;
   std::size_t counted = 0;
@@ -421,176 +347,86 @@ Result<double> LoraTrainer::State::held_out_loss() {
   return counted == 0 ? 0.0 : sum / static_cast<double>(counted);
 }
 
-Result<void> LoraTrainer::State::save(Checkpoint::Sync sync) {
-  const double begin = clock.seconds();
-  auto saved = checkpoint->save(progress, training_state(), sync);
-  saved_at = clock.seconds();
-  if (sync == Checkpoint::Sync::yes) {
-    synced_at = saved_at;
-  } else {
-    save_seconds = saved_at - begin;
-  }
-  return saved;
-}
-
-Result<void> LoraTrainer::State::save_when_due() {
-  const double now = clock.seconds();
-  if (now - synced_at >= kSyncSeconds) return save(Checkpoint::Sync::yes);
-  if (now - saved_at >= save_seconds / kSaveShare) return save(Checkpoint::Sync::no);
-  return done();
-}
-
-void LoraTrainer::State::update(double gradient_norm, const Schedule& schedule, StepEvent& event) {
-  const TrainingOptions& o = options();
-  const auto step = static_cast<std::int64_t>(progress.step) + 1;
-  const double rate = schedule.at(step);
-  const double scale = o.clip_norm > 0.0 && gradient_norm > o.clip_norm ? o.clip_norm / gradient_norm : 1.0;
-  AdamWOptions adam;
-  adam.weight_decay = static_cast<float>(o.weight_decay);
-  const std::size_t a = lora->a_count(), b = lora->values().size() - a;
-  const auto part = [&](std::size_t from, std::size_t count, double ratio) {
-    adamw_step(team, lora->values().subspan(from, count), lora->gradients().subspan(from, count),
-               lora->first_moments().subspan(from, count), lora->second_moments().subspan(from, count), step,
-               static_cast<float>(rate * ratio), static_cast<float>(scale), adam);
-  };
-  part(0, a, 1.0);
-  part(a, b, o.b_rate_ratio);
-  event.learning_rate = rate;
-  event.gradient_norm = gradient_norm;
-}
-
-std::string LoraTrainer::State::lines_of(const std::vector<std::size_t>& numbers) const {
-  std::string text;
-  for (const std::size_t number : numbers) {
-    text += (text.empty() ? "" : ", ") + std::to_string(examples.items[number].line);
+std::string LoraTrainer::State::lines_of(std::span<const std::size_t> items) const {
+  std::string text = "lines";
+  for (const std::size_t item : items) {
+    text += (text.size() == 5 ? " " : ", ") + std::to_string(examples.items[train[item]].line);
   }
   return text;
+}
+
+Result<std::optional<TrainingLoop::Sums>> LoraTrainer::State::compute(std::span<const std::size_t> items,
+                                                                      const std::stop_token& stop) {
+  std::vector<std::size_t> numbers;
+  for (const std::size_t item : items) numbers.push_back(train[item]);
+  const std::vector<MicroBatch> batches = micro_batches(numbers);
+  TrainingLoop::Sums sums;
+  std::size_t counted = 0;
+  for (const MicroBatch& micro : batches) {
+    counted += micro.batch.rows.size();
+    sums.tokens += micro.batch.tokens.size();
+  }
+  for (const MicroBatch& micro : batches) {
+    if (stop.stop_requested()) return std::optional<TrainingLoop::Sums>();
+    const auto states = states_of(micro);
+    if (!states) return states.error();
+    sums.loss += pass->train(micro.batch, 1.0F / static_cast<float>(counted), *states);
+  }
+  sums.loss /= static_cast<double>(counted);
+  return std::optional(sums);
 }
 
 Result<TrainingReport> LoraTrainer::run(const std::function<void(const StepEvent&)>& each,
                                         std::stop_token stop) {
   State& s = *state_;
-  const TrainingOptions& o = s.options();
-  Progressed& progress = s.progress;
+  Progressed& progress = s.loop->progress();
   TrainingReport report;
-  report.checkpoint = checkpoint_path(s.request.out);
-  report.steps = s.plan.steps;
-  report.resumed_from = s.plan.resumed_from;
   report.train_items = s.train.size();
   report.held_out_items = s.held_out.size();
   report.parameters = s.plan.parameters;
-  Schedule schedule;
-  schedule.peak = o.learning_rate;
-  schedule.steps = s.plan.steps;
-  schedule.warmup_steps =
-      static_cast<std::int64_t>(std::ceil(o.warmup_share * static_cast<double>(s.plan.steps)));
-  schedule.floor_share = o.floor_share;
-  s.saved_at = s.synced_at = s.clock.seconds();
-  struct Recent {
-    double seconds;
-    std::uint64_t tokens;
-  };
-  std::deque<Recent> recent;
   try {
     if (!s.held_out.empty() && progress.step == 0 && !stop.stop_requested()) {
       const auto held_out = s.held_out_loss();
       if (!held_out) return held_out.error();
       progress.held_out_before = *held_out;
     }
-    while (static_cast<std::int64_t>(progress.step) < s.plan.steps && !stop.stop_requested()) {
-      const double begin = s.clock.seconds();
-      const std::vector<std::size_t> numbers = s.next_batch();
-      const std::vector<State::MicroBatch> batches = s.micro_batches(numbers);
-      std::size_t counted = 0, tokens = 0;
-      for (const State::MicroBatch& micro : batches) {
-        counted += micro.batch.rows.size();
-        tokens += micro.batch.tokens.size();
-      }
-      std::fill(s.lora->gradients().begin(), s.lora->gradients().end(), 0.0F);
-      double loss = 0;
-      bool given_up = false;
-      for (const State::MicroBatch& micro : batches) {
-        given_up = stop.stop_requested();
-        if (given_up) break;
-        const auto states = s.states_of(micro);
-        if (!states) return states.error();
-        loss += s.pass->train(micro.batch, 1.0F / static_cast<float>(counted), *states);
-      }
-      if (given_up) break;
-      loss /= static_cast<double>(counted);
-      const double norm = norm_of(s.team, s.lora->gradients());
-      if (!std::isfinite(loss) || !std::isfinite(norm)) {
-        if (progress.step > 0) {
-          if (auto saved = s.save(Checkpoint::Sync::yes); !saved) return saved.error();
-        }
-        return Error{Kind::bad_data, s.request.data.string(),
-                     "the loss of step " + std::to_string(progress.step + 1) + " is not a number (lines " +
-                         s.lines_of(numbers) + ")",
-                     "train with a lower --lr, or --precision f32; " + report.checkpoint.string() +
-                         " holds the last good step"};
-      }
-      StepEvent event;
-      s.update(norm, schedule, event);
-      ++progress.step;
-      ++progress.in_epoch;
-      if (progress.in_epoch >= s.steps_in_epoch()) {
-        ++progress.epoch;
-        progress.in_epoch = 0;
-      }
-      const double seconds = s.clock.seconds() - begin;
-      progress.seconds += seconds;
-      progress.tokens += tokens;
-      if (progress.step == 1) progress.first_loss = loss;
-      progress.last_loss = loss;
-      if (auto saved = s.save_when_due(); !saved) return saved.error();
-
-      recent.push_back({s.clock.seconds() - begin, tokens});
-      if (recent.size() > kRateSteps) recent.pop_front();
-      Recent sum{0, 0};
-      for (const Recent& one : recent) sum = {sum.seconds + one.seconds, sum.tokens + one.tokens};
-      event.step = static_cast<std::int64_t>(progress.step);
-      event.steps = s.plan.steps;
-      event.epoch = static_cast<double>(progress.epoch) +
-                    static_cast<double>(progress.in_epoch) / static_cast<double>(s.steps_in_epoch());
-      event.loss = loss;
-      event.tokens_per_s = sum.seconds > 0 ? static_cast<double>(sum.tokens) / sum.seconds : 0;
-      event.seconds_left =
-          sum.seconds / static_cast<double>(recent.size()) * static_cast<double>(event.steps - event.step);
-      event.peak_bytes = peak_memory();
-      if (each) each(event);
-    }
-    report.finished = static_cast<std::int64_t>(progress.step) >= s.plan.steps;
+    std::optional<Error> failure;
+    TrainingLoop::Work work;
+    work.compute = [&](std::span<const std::size_t> items,
+                       std::uint64_t) -> std::optional<TrainingLoop::Sums> {
+      auto sums = s.compute(items, stop);
+      if (sums) return *sums;
+      failure = sums.error();
+      return std::nullopt;
+    };
+    work.describe = [&](std::span<const std::size_t> items) { return s.lines_of(items); };
+    const auto finished = s.loop->run(work, each, stop);
+    if (!finished) return finished.error();
+    if (failure) return *failure;
+    report.finished = *finished;
     if (report.finished && !s.held_out.empty()) {
       const auto held_out = s.held_out_loss();
       if (!held_out) return held_out.error();
       report.held_out_after = *held_out;
     }
   } catch (const std::bad_alloc&) {
-    if (progress.step > 0) {
-      if (auto saved = s.save(Checkpoint::Sync::yes); !saved) return saved.error();
-    }
     return Error{Kind::out_of_room, s.base.name,
                  "memory ran out in step " + std::to_string(progress.step + 1),
                  "resume with a smaller --micro-batch or --memory low"};
   }
-  if (progress.step > 0) {
-    if (auto saved = s.save(Checkpoint::Sync::yes); !saved) return saved.error();
-  }
-  report.steps_done = static_cast<std::int64_t>(progress.step);
-  report.seconds = progress.seconds;
-  report.tokens = progress.tokens;
-  report.tokens_per_s = progress.seconds > 0 ? static_cast<double>(progress.tokens) / progress.seconds : 0;
-  report.first_loss = progress.first_loss;
-  report.last_loss = progress.last_loss;
   if (!s.held_out.empty()) report.held_out_before = progress.held_out_before;
   if (report.finished) {
-    if (auto written = write_adapter(s.request.out, *s.lora, s.model.shape, s.base); !written)
-      return written.error();
+    s.pass.reset();  // the file is made in memory: not on top of the activations
+    s.features.reset();
+    if (auto written = write_adapter(s.request.out, *s.lora, s.model.shape, s.base); !written) {
+      Error error = written.error();
+      error.next_step += "; no step is lost: --resume writes the adapter";
+      return error;
+    }
     report.adapter = s.request.out;
-    std::error_code ignored;
-    std::filesystem::remove(report.checkpoint, ignored);
+    s.loop->remove_checkpoint();
   }
-  report.peak_bytes = peak_memory();
+  s.loop->report(report);
   return report;
 }
 

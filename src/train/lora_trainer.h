@@ -58,6 +58,7 @@ struct TrainingOptions {
   std::optional<Precision> precision = {};  ///< none: bf16 where the processor multiplies it, else f32
   Memory memory = Memory::automatic;
   Features features = Features::automatic;
+  std::uint64_t memory_limit_bytes = 0;  ///< in all, weights included; 0: what is free
   std::string group_column = {};
   bool check_parity = true;  ///< compare with llama.cpp before the first step (parity.h)
 };
@@ -126,7 +127,7 @@ class LoraTrainer {
   ~LoraTrainer();
 
   const TrainingPlan& plan() const;
-  /// Trains to the end and writes the adapter, or until `stop`: the step in flight is given up and the
+  /// Once. Trains to the end and writes the adapter, or until `stop`: the step in flight is given up and the
   /// checkpoint holds the one before. A loss that is not a number ends the run with bad_data naming step and
   /// lines; the checkpoint holds the last good step. The same request gives the same bytes, in one go or
   /// resumed, with any number of threads, on processors with the same kernel.

@@ -1,14 +1,17 @@
 #include "train/lora_trainer.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <sstream>
 
 #include "engine/testing/fixture.h"
 #include "gtest/gtest.h"
+#include "train/checkpoint.h"
 
 namespace loam::train {
 namespace {
@@ -212,17 +215,143 @@ TEST(LoraTrainerTest, an_unfinished_run_is_neither_overwritten_nor_mixed_with_an
   EXPECT_EQ(train(nothing).error().kind, Kind::unavailable);
 }
 
-TEST(LoraTrainerTest, a_loss_that_is_no_number_stops_with_step_and_lines) {
+// proves P-TRAIN-12
+TEST(LoraTrainerTest, a_loss_that_is_no_number_stops_with_step_and_lines_and_the_last_good_step_is_kept) {
   TrainingRequest request = small_run("nan.gguf");
   request.options.learning_rate = 1e30;
   request.options.clip_norm = 0;
   request.options.warmup_share = 0;
-  const auto report = train(request);
+  std::int64_t last = 0;
+  const auto report = train(request, [&](const StepEvent& event) { last = event.step; });
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.error().kind, Kind::bad_data);
-  EXPECT_NE(report.error().message.find("is not a number (lines "), std::string::npos);
-  EXPECT_TRUE(fs::exists(checkpoint_path(request.out)));
+  EXPECT_NE(report.error().message.find("step " + std::to_string(last + 1)), std::string::npos)
+      << report.error().line();
+  EXPECT_NE(report.error().message.find("(lines "), std::string::npos);
   EXPECT_FALSE(fs::exists(request.out));
+  auto checkpoint = Checkpoint::open(checkpoint_path(request.out));
+  ASSERT_TRUE(checkpoint.ok());
+  std::vector<float> values((*checkpoint)->numbers()), first(values.size()), second(values.size());
+  const auto progress = (*checkpoint)->load({values, first, second});
+  ASSERT_TRUE(progress.ok());
+  EXPECT_EQ(static_cast<std::int64_t>(progress->step), last);
+  for (const float value : values) ASSERT_TRUE(std::isfinite(value));
+}
+
+/// Files of this process can grow no further until the object is gone, as on a full disk.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t most_bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit now = before_;
+    now.rlim_cur = most_bytes;
+    ::setrlimit(RLIMIT_FSIZE, &now);
+  }
+  ~FullDisk() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, SIG_DFL);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+// proves P-TRAIN-13
+TEST(LoraTrainerTest, a_disk_that_fills_up_during_the_run_loses_the_step_in_flight_and_says_so) {
+  const TrainingRequest whole = small_run("roomy.gguf");
+  ASSERT_TRUE(train(whole).ok());
+  TrainingRequest request = small_run("full.gguf");
+  {
+    std::unique_ptr<FullDisk> full;
+    const auto report = train(request, [&](const StepEvent& event) {
+      if (event.step == 4) full = std::make_unique<FullDisk>(4096);
+    });
+    full.reset();
+    ASSERT_FALSE(report.ok());
+    EXPECT_EQ(report.error().kind, Kind::out_of_room);
+    EXPECT_NE(report.error().message.find("could not be saved"), std::string::npos) << report.error().line();
+    EXPECT_NE(report.error().message.find("holds step "), std::string::npos) << report.error().line();
+    EXPECT_NE(report.error().next_step.find("--resume"), std::string::npos);
+  }
+  request.resume = true;
+  const auto report = train(request);
+  ASSERT_TRUE(report.ok()) << report.error().line();
+  EXPECT_GE(report->resumed_from, 1);
+  EXPECT_TRUE(read(request.out) == read(whole.out));
+}
+
+// proves P-TRAIN-13
+TEST(LoraTrainerTest, a_disk_without_room_for_the_checkpoint_is_told_before_the_first_step) {
+  const TrainingRequest request = small_run("no_room.gguf");
+  const FullDisk full(4096);
+  const auto opened = LoraTrainer::open(request);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind, Kind::out_of_room);
+  EXPECT_NE(opened.error().message.find("a checkpoint takes "), std::string::npos) << opened.error().line();
+  EXPECT_FALSE(fs::exists(checkpoint_path(request.out)));
+  EXPECT_FALSE(fs::exists(checkpoint_path(request.out).string() + ".part"));
+}
+
+// proves P-TRAIN-13
+TEST(LoraTrainerTest, a_disk_without_room_for_the_adapter_loses_no_step) {
+  const TrainingRequest whole = small_run("written.gguf");
+  ASSERT_TRUE(train(whole).ok());
+  TrainingRequest request = small_run("unwritten.gguf");
+  fs::create_directories(request.out.string() + ".part");  // nothing can be written beside the adapter
+  const auto report = train(request);
+  ASSERT_FALSE(report.ok());
+  EXPECT_NE(report.error().next_step.find("no step is lost"), std::string::npos) << report.error().line();
+  fs::remove_all(request.out.string() + ".part");
+  request.resume = true;
+  const auto again = train(request);
+  ASSERT_TRUE(again.ok()) << again.error().line();
+  EXPECT_EQ(again->resumed_from, again->steps);
+  EXPECT_TRUE(read(request.out) == read(whole.out));
+}
+
+// proves P-TRAIN-14
+TEST(LoraTrainerTest, too_little_memory_is_said_before_the_first_step_with_settings_that_fit) {
+  TrainingRequest request = small_run("narrow.gguf");
+  request.options.check_parity = false;
+  request.options.threads = 1;
+  auto roomy = LoraTrainer::open(request);
+  ASSERT_TRUE(roomy.ok()) << roomy.error().line();
+  EXPECT_TRUE((*roomy)->plan().keeps_everything);
+  const std::uint64_t needs = (*roomy)->plan().predicted_bytes;
+  roomy->reset();
+  fs::remove(checkpoint_path(request.out));
+  // A little less: layers are computed twice. A lot less: refused, and the advice fits.
+  bool refused = false, twice = false;
+  for (std::uint64_t limit = needs + needs / 16; limit > 0; limit -= std::min<std::uint64_t>(limit, 20'000)) {
+    request.options.memory_limit_bytes = limit;
+    auto opened = LoraTrainer::open(request);
+    if (opened) {
+      twice = twice || !(*opened)->plan().keeps_everything;
+      EXPECT_TRUE(!twice || !(*opened)->plan().keeps_everything);
+      EXPECT_LE((*opened)->plan().predicted_bytes, limit);
+      continue;
+    }
+    EXPECT_EQ(opened.error().kind, Kind::out_of_room);
+    EXPECT_FALSE(fs::exists(checkpoint_path(request.out)));
+    const std::string advice = opened.error().next_step;
+    const std::size_t at = advice.find("--micro-batch ");
+    if (at == std::string::npos) break;
+    request.options.micro_batch_tokens = std::stoi(advice.substr(at + 14));
+    if (advice.find("--seq-len ") != std::string::npos) {
+      request.options.sequence_tokens = std::stoi(advice.substr(advice.find("--seq-len ") + 10));
+    }
+    ASSERT_NE(advice.find("--memory low"), std::string::npos);
+    request.options.memory = Memory::layer_inputs;
+    refused = true;
+    auto followed = LoraTrainer::open(request);
+    EXPECT_TRUE(followed.ok()) << followed.error().line() << " after " << advice;
+    break;
+  }
+  EXPECT_TRUE(twice);
+  EXPECT_TRUE(refused);
 }
 
 TEST(LoraTrainerTest, the_plan_and_the_events_tell_what_happens) {

@@ -51,6 +51,14 @@ Result<void> check_loop_options(const TrainingOptions& o) {
   return done();
 }
 
+std::vector<std::size_t> order_of_epoch(std::size_t items, std::uint64_t seed, std::uint64_t epoch) {
+  std::vector<std::size_t> order(items);
+  for (std::size_t i = 0; i < items; ++i) order[i] = i;
+  Random random(seed * 0x9E3779B97F4A7C15ULL + epoch + 1);
+  random.shuffle(order);
+  return order;
+}
+
 Json identity_of(const TrainingOptions& o, Precision precision) {
   std::string targets;
   for (std::size_t i = 0; i < kTargetCount; ++i) {
@@ -88,6 +96,7 @@ struct TrainingLoop::State {
   std::vector<std::size_t> order;  // of the present epoch
   std::uint64_t order_epoch = std::numeric_limits<std::uint64_t>::max();
   double saved_at = 0, save_seconds = 0, synced_at = 0;
+  std::uint64_t saved_step = 0;  // what the checkpoint holds; 0: nothing yet
   std::deque<RecentStep> recent;
 
   State(LoopSetup how, LoraParameters& parameters, Team& with, const Clock& by)
@@ -106,6 +115,10 @@ struct TrainingLoop::State {
   Result<void> save(Checkpoint::Sync sync);
   Result<void> save_when_due();
   double update(double gradient_norm, const Schedule& schedule);
+  std::string what_is_saved() const {
+    return saved_step == 0 ? "nothing is saved yet"
+                           : path().string() + " holds step " + std::to_string(saved_step);
+  }
   StepEvent event_of(double loss, double rate, double norm) const;
 };
 
@@ -138,15 +151,13 @@ Result<void> TrainingLoop::State::open_checkpoint(const Json& identity, bool res
   if (!loaded) return loaded.error();
   progress = *loaded;
   resumed_from = static_cast<std::int64_t>(progress.step);
+  saved_step = progress.step;
   return done();
 }
 
 std::vector<std::size_t> TrainingLoop::State::next_items() {
   if (order_epoch != progress.epoch) {
-    order.resize(setup.items);
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    Random random(options().seed * 0x9E3779B97F4A7C15ULL + progress.epoch + 1);
-    random.shuffle(order);
+    order = order_of_epoch(setup.items, options().seed, progress.epoch);
     order_epoch = progress.epoch;
   }
   const auto size = static_cast<std::size_t>(options().batch_size);
@@ -159,6 +170,15 @@ std::vector<std::size_t> TrainingLoop::State::next_items() {
 Result<void> TrainingLoop::State::save(Checkpoint::Sync sync) {
   const double begin = clock.seconds();
   auto saved = checkpoint->save(progress, parameters(), sync);
+  if (!saved) {
+    Error error = saved.error();
+    error.message += "; step " + std::to_string(progress.step) + " could not be saved, " + what_is_saved();
+    if (saved_step > 0 && error.kind == Kind::out_of_room) {
+      error.next_step = "make room on the disk, then go on with --resume";
+    }
+    return error;
+  }
+  saved_step = progress.step;
   saved_at = clock.seconds();
   if (sync == Checkpoint::Sync::yes) {
     synced_at = saved_at;
@@ -266,6 +286,12 @@ Result<bool> TrainingLoop::run(const Work& work, const std::function<void(const 
           "train with a lower --lr, or --precision f32; " + s.path().string() + " holds the last good step"};
     }
     const double rate = s.update(norm, schedule);
+    if (!std::isfinite(norm_of(s.team, s.lora.values()))) {  // the checkpoint keeps what was before
+      return Error{Kind::bad_data, s.setup.data,
+                   "after step " + std::to_string(progress.step + 1) +
+                       " the adapter holds values that are not " + "numbers (" + work.describe(items) + ")",
+                   "train with a lower --lr; " + s.what_is_saved()};
+    }
     ++progress.step;
     ++progress.in_epoch;
     if (progress.in_epoch >= s.steps_in_epoch()) {

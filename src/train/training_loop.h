@@ -69,6 +69,8 @@ class TrainingLoop {
   std::unique_ptr<State> state_;
 };
 
+/// The order in which an epoch takes `items` items: the same for the same seed on every machine.
+std::vector<std::size_t> order_of_epoch(std::size_t items, std::uint64_t seed, std::uint64_t epoch);
 /// Everything in the options that decides what a run computes, for TrainingLoop::open().
 Json identity_of(const TrainingOptions& options, Precision precision);
 /// bad_request names the option that is out of range.
