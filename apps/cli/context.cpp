@@ -146,6 +146,11 @@ Result<std::unique_ptr<engine::LocalEmbedder>> Context::open_embedder() {
   if (!file) return file.error();
   engine::LocalEmbedderOptions options;
   options.threads = options_.threads;
+  if (!options_.embedder_adapter.empty()) {
+    auto adapter = engine::InstalledAdapters(home()).resolve(options_.embedder_adapter);
+    if (!adapter) return adapter.error();
+    options.adapter = *std::move(adapter);
+  }
   return engine::LocalEmbedder::open(*file, options, logger());
 }
 

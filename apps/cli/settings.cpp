@@ -40,6 +40,9 @@ const std::vector<std::string> kClassify = {"classify compare", "classify fit", 
 const std::vector<std::string> kClassifyData = {"classify compare", "classify fit", "advise"};
 const std::vector<std::string> kSampling = {"generate", "chat"};
 const std::vector<std::string> kWriting = {"code", "extract", "eval code", "eval extract"};
+const std::vector<std::string> kReranked = {"search",         "ask",    "explain", "eval qa",
+                                            "eval retrieval", "improve"};
+const std::vector<std::string> kRead = {"ask", "eval qa", "improve"};
 const std::vector<std::string> kCollection = {"ingest", "search", "ask", "explain", "improve", "settings"};
 
 std::vector<std::string> with(std::vector<std::string> verbs, const std::vector<std::string>& more) {
@@ -226,6 +229,17 @@ std::vector<Setting> table() {
       text(ValueKind::text, "embedder", 0, "MODEL", "embedding model: a name or a GGUF file",
            &Options::embedder, "engine.embedder", with(kEmbedder, {"eval qa", "eval retrieval", "improve"}),
            "all-minilm-l6-v2"),
+      text(ValueKind::text, "embedder-adapter", 0, "NAME",
+           "trained adapter on the embedding model, from `loam adapters` or a file; a collection keeps to it",
+           &Options::embedder_adapter, "engine.embedder_adapter",
+           with(kEmbedder, {"eval qa", "eval retrieval", "improve"}), "my-embedder"),
+      text(ValueKind::text, "reranker", 0, "NAME",
+           "adapter that re-ranks the first hits: from `loam adapters`, a file, none, or auto (the promoted "
+           "one, else the one that came with the program)",
+           &Options::reranker, "search.reranker", kReranked, "none"),
+      text(ValueKind::text, "reader", 0, "NAME",
+           "adapter that finds the words which answer: from `loam adapters`, a file, none or auto",
+           &Options::span_reader, "ask.reader", kRead, "none"),
       number("threads", 't', "processor threads (0: one for each core)", &Options::threads, 0, 1024,
              "engine.threads",
              {"generate",

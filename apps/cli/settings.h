@@ -34,6 +34,9 @@ struct Options {
   // models
   std::string model;                  ///< empty: the catalogue's default for its role
   std::string embedder;               ///< the same
+  std::string embedder_adapter;       ///< empty: none
+  std::string reranker = "auto";
+  std::string span_reader = "auto";
   std::vector<std::string> adapters;  ///< empty: the default of the model
   std::string export_folder;
   bool force = false;

@@ -22,11 +22,13 @@ Json rounded(const std::optional<float>& score) {
 
 Json why_json(const Why& why) {
   const auto rank = [](const std::optional<int>& r) { return r ? Json(*r) : Json(); };
-  return {{"bm25", rounded(why.bm25)},
-          {"cosine", rounded(why.cosine)},
-          {"rerank", rounded(why.rerank)},
-          {"bm25_rank", rank(why.bm25_rank)},
-          {"cosine_rank", rank(why.cosine_rank)}};
+  Json json = {{"bm25", rounded(why.bm25)},
+               {"cosine", rounded(why.cosine)},
+               {"rerank", rounded(why.rerank)},
+               {"bm25_rank", rank(why.bm25_rank)},
+               {"cosine_rank", rank(why.cosine_rank)}};
+  if (why.rerank_rank) json["rerank_rank"] = *why.rerank_rank;
+  return json;
 }
 
 Json hit_json(const Hit& hit) {
@@ -51,7 +53,7 @@ std::string why_text(const Why& why) {
   };
   part("BM25", why.bm25, why.bm25_rank);
   part("cosine", why.cosine, why.cosine_rank);
-  if (why.rerank) part("re-ranked", why.rerank, std::nullopt);
+  if (why.rerank) part("re-ranker", why.rerank, why.rerank_rank);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "answer/answer_json.h"
 #include "base/json.h"
 #include "cli/context.h"
+#include "cli/encoders.h"
 #include "cli/interrupt.h"
 #include "cli/show.h"
 
@@ -100,6 +101,15 @@ void print_sentences(Terminal& terminal, const Answer& answer) {
   }
 }
 
+/// The very words that answer, before the sentences that carry them.
+void print_short_answer(Terminal& terminal, const Answer& answer) {
+  if (!answer.short_answer) return;
+  const std::string words = printable(one_line(answer.short_answer->text));
+  terminal.line(std::string(kIndent) + terminal.paint(Style::bold, words) + " " +
+                terminal.paint(Style::cyan, fmt::format("[{}]", answer.short_answer->citation)));
+  terminal.line();
+}
+
 void field(Terminal& terminal, std::string_view name, std::string_view text) {
   const std::string first = fmt::format("  {:<11} ", name);
   const std::string rest(first.size(), ' ');
@@ -138,6 +148,7 @@ void print_answer(Context& context, const Answer& answer, const std::vector<Hit>
   const Options& options = context.options();
   terminal.line();
   if (answer.text && !answer.abstained) {
+    print_short_answer(terminal, answer);
     print_sentences(terminal, answer);
     terminal.line();
     print_citations(terminal, answer.citations, options.why);
@@ -168,6 +179,10 @@ void print_answer(Context& context, const Answer& answer, const std::vector<Hit>
         fmt::format("left out, the prompt is full: {}", printable(place_of(hit.source, hit.passage.page))));
   }
   std::string took = fmt::format("search {}", human_duration(answer.timings.retrieve_ms));
+  if (!answer.reranker.empty())
+    took += fmt::format(", re-ranking {}", human_duration(answer.timings.rerank_ms));
+  if (!answer.reader.empty())
+    took += fmt::format(", finding the words {}", human_duration(answer.timings.baseline_ms));
   if (answer.usage.answer_tokens > 0) {
     took += fmt::format(", reading {} tokens {}, writing {} tokens {}", answer.usage.prompt_tokens,
                         human_duration(answer.timings.prefill_ms), answer.usage.answer_tokens,
@@ -199,6 +214,8 @@ Result<std::uint64_t> write_ledger(Context& context, store::Store& store, const 
       {"candidates", o.candidates},
       {"legs", o.legs},
       {"lexical_weight", o.lexical_weight},
+      {"reranker", answer.reranker},
+      {"reader", answer.reader},
       {"answer_tokens", o.answer_tokens},
       {"min_confidence", o.min_confidence},
       {"adopted", context.adopted().empty() ? Json() : Json(number_of(context.adopted_run()))},
@@ -240,6 +257,8 @@ Result<Outcome> run_ask(Context& context) {
     engine = std::move(*opened);
   }
 
+  auto encoders = open_encoders(context, *open->embedder, Reads::yes);
+  if (!encoders) return encoders.error();
   answer::AskOptions ask;
   ask.passages_shown = options.passages;
   ask.answer_tokens = options.answer_tokens;
@@ -247,6 +266,8 @@ Result<Outcome> run_ask(Context& context) {
   ask.keep_unsupported = options.keep_unsupported;
   ask.use_model = !options.baseline_only;
   ask.retrieve = context.retrieve_options();
+  ask.retrieve.reranker = encoders->reranker.get();
+  ask.reader = encoders->reader.get();
   ask.pre_prompt = *pre_prompt;
   // The draft is not shown while it is unchecked; only how far it is.
   const ProgressSink progress = terminal.progress();

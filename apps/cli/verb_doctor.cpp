@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "cli/context.h"
+#include "cli/encoders.h"
 #include "engine/fit.h"
 #include "guard/sandbox.h"
 
@@ -125,6 +126,14 @@ Result<Outcome> run_doctor(Context& context) {
   const std::string chat = found_model(context, context.options().model, engine::ModelRole::chat, missing);
   const std::string embedder =
       found_model(context, context.options().embedder, engine::ModelRole::embedding, missing);
+  const auto encoder = [&](engine::HeadKind kind, const std::string& wanted) -> std::string {
+    if (embedder.empty()) return "";
+    const auto file = encoder_file(context, kind, wanted, embedder);
+    if (!file) missing.push_back({file.error().message, file.error().next_step, false});
+    return file && file->has_value() ? (*file)->string() : "";
+  };
+  const std::string reranker = encoder(engine::HeadKind::reranker, context.options().reranker);
+  const std::string span_reader = encoder(engine::HeadKind::reader, context.options().span_reader);
   const fs::path pdfium = context.pdfium();
   if (pdfium.empty()) {
     missing.push_back({"PDF files cannot be read: libpdfium.so is missing",
@@ -189,7 +198,11 @@ Result<Outcome> run_doctor(Context& context) {
                      {"memory_bytes", machine.memory_total},
                      {"memory_available_bytes", machine.memory_available},
                      {"disk_free_bytes", machine.disk_free}}},
-                   {"models", {{"chat", or_null(chat)}, {"embedder", or_null(embedder)}}},
+                   {"models",
+                    {{"chat", or_null(chat)},
+                     {"embedder", or_null(embedder)},
+                     {"reranker", or_null(reranker)},
+                     {"reader", or_null(span_reader)}}},
                    {"formats", formats},
                    {"pdfium", or_null(pdfium.string())},
                    {"sandbox",
@@ -229,6 +242,8 @@ Result<Outcome> run_doctor(Context& context) {
   head("Models");
   field("language", chat.empty() ? "none" : fs::path(chat).stem().string());
   field("embedding", embedder.empty() ? "none" : fs::path(embedder).stem().string());
+  field("re-ranker", reranker.empty() ? "none" : fs::path(reranker).stem().string());
+  field("reader", span_reader.empty() ? "none" : fs::path(span_reader).stem().string());
   terminal.line();
   head("Documents");
   field("formats", fmt::format("{}", fmt::join(formats, ", ")));

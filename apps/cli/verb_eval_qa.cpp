@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/json.h"
+#include "cli/encoders.h"
 #include "cli/eval_contestants.h"
 #include "cli/interrupt.h"
 #include "tasks/eval_qa.h"
@@ -34,10 +35,12 @@ Outcome show(Context& context, const ContestantRuns& recorded, const std::vector
   return Outcome::done;
 }
 
-/// The hybrid first: it is what `loam search` uses, and the others are compared with it.
+/// The re-ranked hybrid, else the hybrid first: it is what `loam search` uses, and the others are compared
+/// with it.
 void hybrid_first(std::vector<tasks::RetrievalContestant>& contestants) {
   for (std::size_t i = 1; i < contestants.size(); ++i) {
     if (contestants[i].name == "hybrid") std::swap(contestants[0], contestants[i]);
+    if (contestants[i].name == "re-ranked") std::swap(contestants[0], contestants[i]);
   }
 }
 
@@ -124,7 +127,11 @@ Result<Outcome> run_eval_qa(Context& context) {
   qa.ask.answer_tokens = options.answer_tokens;
   qa.ask.min_confidence = static_cast<float>(options.min_confidence);
   qa.ask.use_model = !options.baseline_only;
+  auto encoders = open_encoders(context, *open->embedder, Reads::yes);
+  if (!encoders) return encoders.error();
   qa.ask.retrieve = context.retrieve_options();
+  qa.ask.retrieve.reranker = encoders->reranker.get();
+  qa.ask.reader = encoders->reader.get();
   qa.ask.pre_prompt = *pre_prompt;
   Pass pass{start_run("qa", "loam ask", data->version), "{}", {}, 0, "f1"};
   auto evaluation = tasks::evaluate_qa(*open->retriever, *open->embedder, engine.get(), *data, qa,
@@ -145,6 +152,7 @@ Result<Outcome> run_eval_qa(Context& context) {
   auto models = models_in_use(context, engine != nullptr, true);
   if (!models) return models.error();
   pass.models = std::move(*models);
+  pass.models.insert(pass.models.end(), encoders->models.begin(), encoders->models.end());
   auto recorded =
       record_contestants(context, std::move(pass), contestants_of(std::move(evaluation->contestants)));
   if (!recorded) return recorded.error();
@@ -165,10 +173,13 @@ Result<Outcome> run_eval_retrieval(Context& context) {
   const std::stop_token stop = interrupts.begin();
   auto open = options.ingest_corpus ? ingested(context, folder, stop) : context.open_collection();
   if (!open) return open.error();
+  auto encoders = open_encoders(context, *open->embedder, Reads::no);
+  if (!encoders) return encoders.error();
+  retrieve::RetrieveOptions how = context.retrieve_options();
+  how.reranker = encoders->reranker.get();
   Pass pass{start_run("retrieval", "hybrid", data->version), "{}", {}, 0, "ndcg@10"};
-  auto evaluation =
-      tasks::evaluate_retrieval(*open->retriever, *open->store, open->collection.id, *data,
-                                context.retrieve_options(), context.terminal().progress(), stop);
+  auto evaluation = tasks::evaluate_retrieval(*open->retriever, *open->store, open->collection.id, *data, how,
+                                              context.terminal().progress(), stop);
   interrupts.end();
   context.terminal().wipe_progress();
   if (!evaluation) return evaluation.error();
@@ -188,6 +199,7 @@ Result<Outcome> run_eval_retrieval(Context& context) {
   auto models = models_in_use(context, false, true);
   if (!models) return models.error();
   pass.models = std::move(*models);
+  pass.models.insert(pass.models.end(), encoders->models.begin(), encoders->models.end());
   auto recorded =
       record_contestants(context, std::move(pass), contestants_of(std::move(evaluation->contestants)));
   if (!recorded) return recorded.error();

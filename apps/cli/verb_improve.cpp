@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "cli/context.h"
+#include "cli/encoders.h"
 #include "cli/eval_common.h"
 #include "cli/eval_contestants.h"
 #include "cli/improve_work.h"
@@ -48,6 +49,7 @@ Result<std::set<std::string>> fixed_keys(Context& context, const std::vector<std
 struct Work {
   OpenCollection open;
   std::unique_ptr<engine::LocalEmbedder> embedder;
+  Encoders encoders;
   std::unique_ptr<engine::LocalEngine> engine;
   std::unique_ptr<reader::Reader> reader;
   std::unique_ptr<tasks::Recuts> recuts;
@@ -58,6 +60,12 @@ struct Work {
   tasks::Cut present;
   std::vector<std::string> notes;
 };
+
+/// What was measured with a re-ranker or a reader is not taken for what was measured without.
+void add_encoders(Work& work) {
+  work.request.models.insert(work.request.models.end(), work.encoders.models.begin(),
+                             work.encoders.models.end());
+}
 
 Result<tasks::ImproveRequest> request_of(Context& context) {
   const Options& options = context.options();
@@ -115,6 +123,11 @@ Result<tasks::CollectionTools> open_for_trials(Context& context, Work& work, tas
   work.request.scope = store::scope_of(work.open.collection.id);
   work.request.scope_name = fmt::format("collection \"{}\"", work.open.collection.name);
   now = settings_now(context);
+  auto encoders = open_encoders(context, *work.open.embedder, Reads::yes);
+  if (!encoders) return encoders.error();
+  work.encoders = *std::move(encoders);
+  now.retrieve.reranker = work.encoders.reranker.get();
+  now.reader = work.encoders.reader.get();
 
   auto fingerprint = tasks::fingerprint_of(*work.open.store, work.open.collection.id);
   if (!fingerprint) return fingerprint.error();
@@ -176,6 +189,7 @@ Result<void> prepare_qa(Context& context, Work& work) {
   auto models = models_in_use(context, tools->engine != nullptr, true);
   if (!models) return models.error();
   work.request.models = std::move(*models);
+  add_encoders(work);
   if (tools->engine != nullptr) {
     std::vector<std::string> names = tools->pre_prompts;
     if (std::find(names.begin(), names.end(), now.pre_prompt) == names.end()) names.push_back(now.pre_prompt);
@@ -214,6 +228,7 @@ Result<void> prepare_retrieval(Context& context, Work& work) {
   auto models = models_in_use(context, false, true);
   if (!models) return models.error();
   work.request.models = std::move(*models);
+  add_encoders(work);
   auto pipeline = tasks::improve_retrieval(
       std::move(*data), options.metric.empty() ? "ndcg@10" : options.metric, now, std::move(*tools));
   if (!pipeline) return pipeline.error();

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cli/context.h"
+#include "cli/encoders.h"
 #include "cli/show.h"
 #include "retrieve/retrieve.h"
 
@@ -42,7 +43,11 @@ Result<Outcome> run_search(Context& context) {
   if (auto ok = check_question(query); !ok) return ok.error();
   auto open = context.open_collection();
   if (!open) return open.error();
-  auto hits = open->retriever->find(query, context.options().hits, context.retrieve_options());
+  auto encoders = open_encoders(context, *open->embedder, Reads::no);
+  if (!encoders) return encoders.error();
+  retrieve::RetrieveOptions how = context.retrieve_options();
+  how.reranker = encoders->reranker.get();
+  auto hits = open->retriever->find(query, context.options().hits, how);
   if (!hits) return hits.error();
 
   Terminal& terminal = context.terminal();
@@ -63,8 +68,12 @@ Result<Outcome> run_explain(Context& context) {
   if (auto ok = check_question(question); !ok) return ok.error();
   auto open = context.open_collection();
   if (!open) return open.error();
-  auto explanation = open->retriever->explain(question, context.arguments()[1], context.options().passages,
-                                              context.retrieve_options());
+  auto encoders = open_encoders(context, *open->embedder, Reads::no);
+  if (!encoders) return encoders.error();
+  retrieve::RetrieveOptions how = context.retrieve_options();
+  how.reranker = encoders->reranker.get();
+  auto explanation =
+      open->retriever->explain(question, context.arguments()[1], context.options().passages, how);
   if (!explanation) return explanation.error();
 
   const bool shown = !explanation->stages.empty() && explanation->stages.back().rank.has_value();

@@ -244,6 +244,7 @@ const std::string& LocalEmbedder::fingerprint() const { return impl_->fingerprin
 int LocalEmbedder::dimensions() const { return impl_->dimensions; }
 int LocalEmbedder::max_tokens() const { return impl_->max_tokens; }
 LocalModel& LocalEmbedder::model() { return *impl_->model; }
+std::shared_ptr<LocalModel> LocalEmbedder::shared_model() const { return impl_->model; }
 
 Result<int> LocalEmbedder::count_tokens(std::string_view text) {
   auto tokens = impl_->encode(text);

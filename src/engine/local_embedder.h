@@ -40,6 +40,8 @@ class LocalEmbedder final : public Embedder {
   Result<std::vector<float>> embed(std::span<const std::string> texts) override;
 
   LocalModel& model();
+  /// To open other things on the same weights.
+  std::shared_ptr<LocalModel> shared_model() const;
 
  private:
   struct Impl;

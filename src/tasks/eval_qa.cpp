@@ -69,6 +69,13 @@ Answered of_baseline(const answer::Answer& answer) {
   return one;
 }
 
+/// The very words alone: what exact match and F1 are made for.
+Answered of_reader(const answer::Answer& answer) {
+  Answered one = of_baseline(answer);
+  if (answer.baseline_short_answer) one.text = answer.baseline_short_answer->text;
+  return one;
+}
+
 Answered silence() { return {}; }
 
 struct Collected {
@@ -156,7 +163,8 @@ Result<QaEvaluation> evaluate_qa(retrieve::Retriever& retriever, engine::Embedde
                                  engine::Engine* engine, const eval::QaData& data, const QaOptions& options,
                                  const ProgressSink& progress, std::stop_token stop) {
   QaEvaluation evaluation;
-  Collected model, baseline;
+  Collected model, baseline, words;
+  const bool with_reader = options.ask.reader != nullptr;
   answer::AskOptions ask = options.ask;
   const auto threshold = static_cast<double>(ask.min_confidence);
   ask.min_confidence = 0;
@@ -177,12 +185,14 @@ Result<QaEvaluation> evaluate_qa(retrieve::Retriever& retriever, engine::Embedde
       if (kind != Kind::bad_request && kind != Kind::out_of_room) return answered.error();
       if (engine != nullptr) model.add(question, silence(), threshold, answered.error().line());
       baseline.add(question, silence(), threshold, answered.error().line());
+      if (with_reader) words.add(question, silence(), threshold, answered.error().line());
       continue;
     }
     evaluation.tokens += static_cast<std::uint64_t>(answered->usage.prompt_tokens) +
                          static_cast<std::uint64_t>(answered->usage.answer_tokens);
     if (engine != nullptr) model.add(question, of_model(*answered), threshold, "");
     baseline.add(question, of_baseline(*answered), threshold, "");
+    if (with_reader) words.add(question, of_reader(*answered), threshold, "");
   }
   const auto finish = [&](const std::string& name, Collected& collected) {
     QaContestant contestant;
@@ -193,6 +203,7 @@ Result<QaEvaluation> evaluate_qa(retrieve::Retriever& retriever, engine::Embedde
   };
   if (engine != nullptr) finish("loam ask", model);
   finish("extractive baseline", baseline);
+  if (with_reader) finish("span reader", words);
   return evaluation;
 }
 

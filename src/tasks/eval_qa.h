@@ -50,7 +50,8 @@ struct QaOptions {
 };
 
 struct QaEvaluation {
-  std::vector<QaContestant> contestants;  ///< the model's (unless there is none), then the baseline's
+  std::vector<QaContestant> contestants;  ///< the model's (unless there is none), the baseline's, and with a
+                                          ///< reader the words alone ("span reader")
   std::uint64_t tokens = 0;
 };
 

@@ -270,21 +270,28 @@ Result<RetrievalEvaluation> evaluate_retrieval(retrieve::Retriever& retriever, s
   if (!judged) return judged.error();
   RetrievalEvaluation evaluation;
   evaluation.judged_missing = judged->missing;
-  const std::pair<const char*, retrieve::Legs> legs[] = {{"bm25", retrieve::Legs::lexical_only},
-                                                         {"dense", retrieve::Legs::dense_only},
-                                                         {"hybrid", retrieve::Legs::both}};
+  struct Way {
+    const char* name;
+    retrieve::Legs legs;
+    engine::Reranker* reranker;
+  };
+  std::vector<Way> ways = {{"bm25", retrieve::Legs::lexical_only, nullptr},
+                           {"dense", retrieve::Legs::dense_only, nullptr},
+                           {"hybrid", retrieve::Legs::both, nullptr}};
+  if (options.reranker != nullptr) ways.push_back({"re-ranked", retrieve::Legs::both, options.reranker});
   std::unordered_set<std::string> refused;
   std::size_t asked = 0;
-  for (const auto& [name, which] : legs) {
+  for (const auto& [name, which, reranker] : ways) {
     RetrievalContestant contestant;
     contestant.name = name;
     retrieve::RetrieveOptions one = options;
     one.legs = which;
+    one.reranker = reranker;
     // A leg alone is shown at its best, so that the comparison does not favour the fusion.
     if (which != retrieve::Legs::both) one.candidates = std::max(one.candidates, kDepth);
     for (const auto& query : data.queries) {
-      if (stop.stop_requested()) return stopped("evaluation", asked, 3 * data.queries.size());
-      if (progress) progress({"searching", asked, 3 * data.queries.size()});
+      if (stop.stop_requested()) return stopped("evaluation", asked, ways.size() * data.queries.size());
+      if (progress) progress({"searching", asked, ways.size() * data.queries.size()});
       ++asked;
       bool query_refused = false;
       Result<eval::ItemResult> scored = score_query(retriever, *judged, query, one, query_refused);

@@ -40,7 +40,7 @@ std::string corpus_recipe(int passage_tokens, int overlap_sentences, const engin
 Document corpus_document(const store::DocumentRow& row, std::string text);
 
 struct RetrievalContestant {
-  std::string name;  ///< "bm25", "dense", "hybrid"
+  std::string name;  ///< "bm25", "dense", "hybrid"; with a re-ranker also "re-ranked"
   std::vector<eval::ItemResult> items;
   std::vector<eval::Metric> metrics;  ///< ndcg@10, recall@10, recall@100, mrr
 };

@@ -227,6 +227,7 @@ class QaPipeline final : public CollectionPipeline {
     ask.min_confidence = 0;  // applied afterwards, so that arms which differ in it alone share their answers
     ask.use_model = !settings.baseline_only;
     ask.retrieve = settings.retrieve;
+    ask.reader = settings.reader;
     engine::Engine* engine = settings.baseline_only ? nullptr : tools().engine;
     if (engine != nullptr) {
       auto pre_prompt = tools().load_pre_prompt(settings.pre_prompt);

@@ -26,6 +26,7 @@ struct CollectionSettings {
   double min_confidence = 0.3;
   bool baseline_only = false;
   std::string pre_prompt = "grounded";
+  engine::SpanReader* reader = nullptr;  ///< borrowed, as the re-ranker in `retrieve`; neither varies
 };
 
 struct CollectionTools {
