@@ -14,8 +14,9 @@
 namespace loam::train {
 namespace {
 
-constexpr double kInverseStrength = 10.0;  // of the head's regularisation, on vectors of about unit length
-constexpr float kNeverChosen = -1e4F;      // bias of a label without a text to learn from
+constexpr double kInverseStrength = 10.0;    // of the head's regularisation, on vectors of about unit length
+constexpr std::size_t kLongestLabel = 1024;  // bytes; an adapter's file holds no longer ones
+constexpr float kNeverChosen = -1e4F;        // bias of a label without a text to learn from
 
 class ClassifierTask final : public EncoderTask {
  public:
@@ -107,6 +108,12 @@ Result<void> ClassifierTask::split() {
   if (data_.labels.size() < 2) {
     return Error{Kind::bad_data, version_.file, "all texts have one label",
                  "give texts of two labels or more"};
+  }
+  for (const std::string& label : data_.labels) {
+    if (label.size() <= kLongestLabel) continue;
+    return Error{Kind::bad_data, version_.file,
+                 "a label has " + std::to_string(label.size()) + " bytes: \"" + label.substr(0, 40) + "...\"",
+                 "name the column of labels: --label COL"};
   }
   std::vector<bool> held(data_.items.size(), false), left(data_.items.size(), false);
   eval::SeenRows too_long, lonely;

@@ -132,10 +132,30 @@ class StatePool {
 TrainingOptions usual_options(engine::HeadKind kind) {
   TrainingOptions options;
   options.sequence_tokens = 512;
-  options.learning_rate = 1e-3;
   options.warmup_share = 0.06;
-  options.batch_size = kind == engine::HeadKind::embedder ? 64 : kind == engine::HeadKind::reader ? 16 : 8;
-  options.epochs = kind == engine::HeadKind::reader ? 3 : 2;
+  switch (kind) {
+    case engine::HeadKind::reader:
+      options.learning_rate = 1e-3;
+      options.batch_size = 16;
+      options.epochs = 3;
+      break;
+    case engine::HeadKind::reranker:
+      options.learning_rate = 5e-4;
+      options.batch_size = 8;
+      options.epochs = 2;
+      break;
+    case engine::HeadKind::embedder:  // what is trained is good already: large steps of many negatives, small
+                                      // rate
+      options.learning_rate = 3e-4;
+      options.batch_size = 64;
+      options.epochs = 2;
+      break;
+    case engine::HeadKind::classifier:
+      options.learning_rate = 5e-4;
+      options.batch_size = 64;
+      options.epochs = 5;
+      break;
+  }
   return options;
 }
 
