@@ -258,7 +258,9 @@ class TrainView {
     if (done) {
       terminal.line("Adapter: " + printable(end["adapter"].get<std::string>()));
     } else {
-      terminal.note("Stopped. To go on, run the same command with --resume.");
+      terminal.note(end["steps"].get<std::int64_t>() > 0
+                        ? "Stopped. To go on, run the same command with --resume."
+                        : "Stopped before the first step. To start again, run the same command.");
     }
   }
 

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "cli/context.h"
+#include "cli/fit_train.h"
 #include "cli/interrupt.h"
 #include "cli/show.h"
 #include "engine/fit.h"
@@ -547,6 +548,7 @@ Result<Outcome> run_fit(Context& context) {
   const Options& options = context.options();
   auto file = context.find_model(context.arguments().front(), engine::ModelRole::chat);
   if (!file) return file.error();
+  if (options.fit_train) return fit_of_training(context, *file);
   engine::FitOptions fit_options;
   fit_options.context_tokens = options.context;
   fit_options.slots = options.slots;
