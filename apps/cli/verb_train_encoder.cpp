@@ -55,7 +55,8 @@ Result<Outcome> train_encoder(Context& context, const EncoderVerb& verb) {
   if (!request) return request.error();
   return train_in_child(
       context, train::checkpoint_path(request->out), verb.item, [&](const TrainEvents& events) {
-        auto trainer = train::EncoderTrainer::open(*request, events.loading());
+        auto trainer = train::EncoderTrainer::open(*request, events.loading(), silent_logger(),
+                                                   system_clock(), events.stop());
         if (!trainer) return events.error(trainer.error());
         events.plan((*trainer)->plan());
         const auto report =

@@ -4,6 +4,7 @@
 #include <new>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "base/json.h"
 #include "engine/gguf_check.h"
@@ -164,6 +165,7 @@ struct EncoderTrainer::State final : EncoderReading {
   const Clock& clock;
   Logger& logger;
   ProgressSink show;
+  std::stop_token opening;  // asked for until the first step only
   TrainingPlan plan;
   Team team;
   std::optional<engine::WordPiece> words;
@@ -215,6 +217,7 @@ void EncoderTrainer::State::read(const EncoderSequences& sequences, engine::Head
   EncoderSequences alone = sequences;
   std::iota(alone.item.begin(), alone.item.end(), std::size_t{0});
   for (const MicroBatch& micro : micro_batches(alone, most_tokens())) {
+    if (opening.stop_requested()) return;
     const PooledStates states = pool.pool(micro.batch, pass->forward(micro.batch, BertPass::Gradients::no));
     if (show) show({"reading the data", micro.numbers.back() + 1, alone.tokens.size()});
     for (std::size_t s = 0; s < micro.numbers.size(); ++s) {
@@ -346,15 +349,17 @@ Result<void> EncoderTrainer::State::open_loop() {
 
 Result<std::unique_ptr<EncoderTrainer>> EncoderTrainer::open(const EncoderRequest& request,
                                                              const ProgressSink& show, Logger& logger,
-                                                             const Clock& clock) {
+                                                             const Clock& clock, std::stop_token stop) {
   if (auto checked = check_loop_options(request.options); !checked) return checked.error();
   try {
     auto state = std::make_unique<State>(request, clock, logger, show);
+    state->opening = std::move(stop);
     if (auto step = state->read_data(); !step) return step.error();
     if (auto step = state->open_model(); !step) return step.error();
     state->pass = std::make_unique<BertPass>(state->model, nullptr, state->team, Keep::layer_inputs);
     if (auto step = state->task->prepare(*state); !step) return step.error();
     state->before = state->task->measure(*state, false);
+    state->opening = {};
     state->pass.reset();
     if (auto step = state->fit_memory(); !step) return step.error();
     if (auto step = state->open_loop(); !step) return step.error();

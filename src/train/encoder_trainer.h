@@ -43,11 +43,13 @@ struct EncoderReport : TrainingReport {
 class EncoderTrainer {
  public:
   /// Reads data and model, checks the model against llama.cpp, looks for hard negatives, and opens or creates
-  /// the checkpoint. out_of_room when the memory that is predicted is not there.
+  /// the checkpoint. out_of_room when the memory that is predicted is not there. After `stop` the data is not
+  /// read to its end: run() is then to be called with the same token and does nothing.
   static Result<std::unique_ptr<EncoderTrainer>> open(const EncoderRequest& request,
                                                       const ProgressSink& progress = {},
                                                       Logger& logger = silent_logger(),
-                                                      const Clock& clock = system_clock());
+                                                      const Clock& clock = system_clock(),
+                                                      std::stop_token stop = {});
   ~EncoderTrainer();
 
   const TrainingPlan& plan() const;

@@ -122,6 +122,27 @@ TEST_P(EncoderRun, stopped_at_any_step_and_resumed_it_ends_with_the_same_bytes) 
   }
 }
 
+// proves P-TRAIN-06
+TEST_P(EncoderRun, stopped_while_it_reads_the_data_it_leaves_nothing_behind) {
+  const EncoderRequest whole = small_request(GetParam(), "encoder_unstopped.gguf");
+  ASSERT_TRUE(train_it(whole).ok());
+  EncoderRequest request = small_request(GetParam(), "encoder_stopped.gguf");
+  std::stop_source stop;
+  stop.request_stop();
+  auto trainer = EncoderTrainer::open(request, {}, silent_logger(), system_clock(), stop.get_token());
+  ASSERT_TRUE(trainer.ok()) << trainer.error().line();
+  const auto report = (*trainer)->run({}, stop.get_token());
+  ASSERT_TRUE(report.ok()) << report.error().line();
+  EXPECT_FALSE(report->finished);
+  EXPECT_EQ(report->steps_done, 0);
+  EXPECT_FALSE(fs::exists(request.out));
+  EXPECT_FALSE(fs::exists(checkpoint_path(request.out)));
+  trainer = Result<std::unique_ptr<EncoderTrainer>>(nullptr);
+  const auto second = train_it(request);
+  ASSERT_TRUE(second.ok()) << second.error().line();
+  EXPECT_TRUE(bytes_at(request.out) == bytes_at(whole.out));
+}
+
 TEST_P(EncoderRun, learns_its_data) {
   EncoderRequest request = small_request(GetParam(), "encoder_learns.gguf");
   request.options.hold_out = 0;
