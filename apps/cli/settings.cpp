@@ -14,35 +14,31 @@ namespace loam::cli {
 namespace {
 
 const std::vector<std::string> kEverywhere = {"*"};
-const std::vector<std::string> kChatModel = {"generate",
-                                             "chat",
-                                             "ask",
-                                             "tokens encode",
-                                             "tokens decode",
-                                             "bench engine",
-                                             "eval loglikelihood",
-                                             "eval perplexity",
-                                             "classify compare",
-                                             "advise"};
+const std::vector<std::string> kChatModel = {
+    "serve",           "generate",         "chat",         "ask",
+    "tokens encode",   "tokens decode",    "bench engine", "eval loglikelihood",
+    "eval perplexity", "classify compare", "advise"};
 const std::vector<std::string> kTrain = {"train lora", "train reader", "train reranker", "train embedder",
                                          "train head"};
 const std::vector<std::string> kTrainAndFit = {"train lora",     "train reader", "train reranker",
                                                "train embedder", "train head",   "fit"};
-const std::vector<std::string> kEmbedder = {
-    "ingest", "search", "ask", "explain", "classify compare", "classify fit", "classify predict", "advise"};
+const std::vector<std::string> kEmbedder = {"serve",        "ingest",           "search",
+                                            "ask",          "explain",          "classify compare",
+                                            "classify fit", "classify predict", "advise"};
 /// What the tasks and their evaluation add to a verb that has a chat model (or an embedder).
 const std::vector<std::string> kTextTasks = {"summarise",      "translate", "eval qa",     "eval summarise",
                                              "eval translate", "eval bias", "improve",     "code",
                                              "extract",        "eval code", "eval extract"};
 const std::vector<std::string> kWithAdapters = {
-    "generate", "chat", "ask", "eval loglikelihood", "eval perplexity", "classify compare", "advise"};
+    "serve",           "generate",         "chat",  "ask", "eval loglikelihood",
+    "eval perplexity", "classify compare", "advise"};
 const std::vector<std::string> kClassify = {"classify compare", "classify fit", "classify predict", "advise"};
 const std::vector<std::string> kClassifyData = {"classify compare", "classify fit", "advise"};
 const std::vector<std::string> kSampling = {"generate", "chat"};
 const std::vector<std::string> kWriting = {"code", "extract", "eval code", "eval extract"};
-const std::vector<std::string> kReranked = {"search",         "ask",    "explain", "eval qa",
-                                            "eval retrieval", "improve"};
-const std::vector<std::string> kRead = {"ask", "eval qa", "improve"};
+const std::vector<std::string> kReranked = {"serve",   "search",         "ask",    "explain",
+                                            "eval qa", "eval retrieval", "improve"};
+const std::vector<std::string> kRead = {"serve", "ask", "eval qa", "improve"};
 const std::vector<std::string> kCollection = {"ingest", "search", "ask", "explain", "improve", "settings"};
 
 std::vector<std::string> with(std::vector<std::string> verbs, const std::vector<std::string>& more) {
@@ -137,7 +133,8 @@ std::vector<Setting> table() {
       // Which documents
       text(ValueKind::text, "collection", 'c', "NAME", "the collection of documents to use",
            &Options::collection, "ingest.collection",
-           with(kCollection, {"summarise", "eval qa", "eval retrieval", "advise", "train draft"}), "handbook"),
+           with(kCollection, {"summarise", "eval qa", "eval retrieval", "advise", "train draft"}),
+           "handbook"),
       // What is shown
       number("hits", 'k', "hits to show", &Options::hits, 1, 1000, "search.hits", {"search"}),
       number("passages", 'k', "passages shown to the model", &Options::passages, 1, 50, "ask.passages",
@@ -164,7 +161,7 @@ std::vector<Setting> table() {
       flag("keep-unsupported", 0, "show sentences without support, marked, instead of dropping them",
            &Options::keep_unsupported, "ask.keep_unsupported", {"ask", "summarise"}),
       number("answer-tokens", 0, "longest answer, in tokens", &Options::answer_tokens, 1, 8192,
-             "ask.answer_tokens", {"ask", "eval qa"}),
+             "ask.answer_tokens", {"ask", "eval qa", "adapters check"}),
       text(ValueKind::text, "pre-prompt", 0, "NAME",
            "the instructions that open the prompt (HOME/prompts/NAME.txt)", &Options::pre_prompt,
            "ask.pre_prompt", {"ask", "eval qa"}, "brief"),
@@ -219,8 +216,8 @@ std::vector<Setting> table() {
       // Models
       text(ValueKind::text, "model", 'm', "MODEL",
            "language model: a name from `loam models list`, or a GGUF file", &Options::model, "engine.model",
-           with(with(kChatModel, kTextTasks),
-                {"adapters use"}),
+           with(with(kChatModel, kTextTasks), {"adapters use", "adapters merge", "adapters export",
+                                               "adapters import", "adapters check", "adapters promote"}),
            "smollm2-135m-instruct"),
       list("adapter", "NAME[:SCALE]",
            "adapter on the model, from `loam adapters` or a file (may be repeated; none: not even the "
@@ -242,7 +239,8 @@ std::vector<Setting> table() {
            &Options::span_reader, "ask.reader", kRead, "none"),
       number("threads", 't', "processor threads (0: one for each core)", &Options::threads, 0, 1024,
              "engine.threads",
-             {"generate",
+             {"serve",
+              "generate",
               "train lora",
               "chat",
               "ask",
@@ -268,15 +266,18 @@ std::vector<Setting> table() {
               "classify compare",
               "classify fit",
               "improve",
-              "classify predict"}),
+              "classify predict",
+              "adapters check",
+              "adapters merge"}),
       number("ctx", 0, "context in tokens, prompt and answer together (0: all the model has)",
              &Options::context, 0, 10000000, "engine.context",
              with({"generate", "chat", "ask", "fit", "bench engine", "eval loglikelihood", "eval perplexity",
-                   "classify compare"},
+                   "classify compare", "adapters check"},
                   kTextTasks)),
       choice("kv-type", "TYPE", "precision of the context cache (q8_0 halves its memory)", &Options::kv_type,
              "engine.kv_type",
-             with({"generate", "chat", "ask", "fit", "bench engine", "eval loglikelihood", "eval perplexity"},
+             with({"generate", "chat", "ask", "fit", "bench engine", "eval loglikelihood", "eval perplexity",
+                   "adapters check"},
                   kTextTasks),
              {"f16", "bf16", "f32", "q8_0", "q4_0"}),
       number("slots", 0, "conversations held at the same time", &Options::slots, 1, 1024, "", {"fit"}),
@@ -289,13 +290,13 @@ std::vector<Setting> table() {
       flag("all", 'a', "list the catalogue too, not only what is on this machine", &Options::list_all, "",
            {"models list"}),
       text(ValueKind::text, "name", 0, "NAME", "name to keep the model under", &Options::name, "",
-           {"models import", "models quantize"}, "my-model"),
+           {"models import", "models quantize", "adapters import"}, "my-model"),
       text(ValueKind::text, "type", 0, "TYPE", "llama.cpp weight type, such as q8_0, q4_0 or bf16",
-           &Options::type, "", {"models quantize", "models import"}, "q8_0"),
+           &Options::type, "", {"models quantize", "models import", "adapters merge"}, "q8_0"),
       text(file, "output", 'o', "FILE", "where to write the result", &Options::output, "",
            {"models quantize", "models import", "classify fit"}, "model-q8_0.gguf"),
       text(file, "text", 0, "FILE", "measure the loss on this text", &Options::text_file, "",
-           {"models quantize"}, "sample.txt"),
+           {"models quantize", "adapters merge"}, "sample.txt"),
       // Summarise and translate
       number("sentences", 0, "longest summary, in sentences", &Options::sentences, 1, 200,
              "summarise.sentences", {"summarise", "eval summarise"}),
@@ -435,11 +436,11 @@ std::vector<Setting> table() {
       decimal("held-out", "share of the data that is kept aside to confirm on", &Options::held_out, 0.1, 0.9,
               "improve.held_out", {"improve"}),
       // Train
-      text(file, "data", 0, "FILE", "what to learn: JSON lines or CSV, or SQuAD's JSON",
-           &Options::train_data, "", kTrain, "tickets.jsonl"),
+      text(file, "data", 0, "FILE", "what to learn: JSON lines or CSV, or SQuAD's JSON", &Options::train_data,
+           "", kTrain, "tickets.jsonl"),
       text(ValueKind::text, "base", 0, "MODEL",
-           "model to train on: a name or a GGUF file (else the chat or the embedding model)", &Options::train_base, "", kTrain,
-           "smollm2-135m-instruct"),
+           "model to train on: a name or a GGUF file (else the chat or the embedding model)",
+           &Options::train_base, "", kTrain, "smollm2-135m-instruct"),
       text(file, "out", 0, "FILE", "the adapter (else HOME/adapters/DATA.gguf)", &Options::train_out, "",
            kTrain, "tickets.gguf"),
       flag("resume", 0, "go on where the same command was stopped", &Options::train_resume, "", kTrain),
@@ -455,19 +456,20 @@ std::vector<Setting> table() {
               0.01, 1000.0, "train.lora_plus", kTrain),
       number("last-layers", 0, "only in so many layers from the top (0: all)", &Options::train_last_layers, 0,
              10000, "train.last_layers", kTrainAndFit),
-      decimal("lr", "learning rate at its peak (0: as usual)", &Options::train_rate, 0.0, 1.0, "train.lr", kTrain),
-      number("epochs", 0, "times to go through the data (0: as usual)", &Options::train_epochs, 0, 100000, "train.epochs",
-             kTrainAndFit),
+      decimal("lr", "learning rate at its peak (0: as usual)", &Options::train_rate, 0.0, 1.0, "train.lr",
+              kTrain),
+      number("epochs", 0, "times to go through the data (0: as usual)", &Options::train_epochs, 0, 100000,
+             "train.epochs", kTrainAndFit),
       number("steps", 0, "steps instead of epochs (0: by epochs)", &Options::train_steps, 0, 100000000, "",
              kTrainAndFit),
-      number("batch-size", 0, "items a step (0: as usual)", &Options::train_batch, 0, 100000, "train.batch_size",
-             kTrainAndFit),
+      number("batch-size", 0, "items a step (0: as usual)", &Options::train_batch, 0, 100000,
+             "train.batch_size", kTrainAndFit),
       number("micro-batch", 0, "tokens computed at once; memory grows with it", &Options::train_micro_batch,
              1, 1000000, "train.micro_batch", kTrainAndFit),
-      number("seq-len", 0, "leave out, and tell, items of more tokens (0: as usual)", &Options::train_sequence, 0,
-             1000000, "train.seq_len", kTrainAndFit),
-      decimal("negatives", "wrong passages for each right one (-1: as usual)", &Options::train_negatives, -1.0,
-              100.0, "train.negatives", {"train reader", "train reranker", "train embedder"}),
+      number("seq-len", 0, "leave out, and tell, items of more tokens (0: as usual)",
+             &Options::train_sequence, 0, 1000000, "train.seq_len", kTrainAndFit),
+      decimal("negatives", "wrong passages for each right one (-1: as usual)", &Options::train_negatives,
+              -1.0, 100.0, "train.negatives", {"train reader", "train reranker", "train embedder"}),
       decimal("holdout", "share that is only measured on", &Options::train_hold_out, 0.0, 0.9,
               "train.holdout", kTrainAndFit),
       text(ValueKind::text, "group", 0, "COL", "what must not be split: a column or key (else document)",
@@ -478,12 +480,14 @@ std::vector<Setting> table() {
       choice("memory", "WHICH", "low computes layers twice, a third slower", &Options::train_memory,
              "train.memory", kTrainAndFit, {"auto", "high", "low"}),
       choice("features", "WHERE", "with --last-layers: where states of the frozen layers are kept",
-             &Options::train_features, "train.features", {"train lora", "fit"}, {"auto", "memory", "disk", "off"}),
+             &Options::train_features, "train.features", {"train lora", "fit"},
+             {"auto", "memory", "disk", "off"}),
       number("memory-limit", 0, "megabytes of memory at most, weights included (0: what is free)",
              &Options::train_memory_limit, 0, 100000000, "train.memory_limit", {"train lora", "fit"}),
       flag("train", 0, "say it for training a LoRA adapter, with the settings of train lora",
            &Options::fit_train, "", {"fit"}),
-      number("examples", 0, "with --train: how many there are", &Options::fit_examples, 1, 100000000, "", {"fit"}),
+      number("examples", 0, "with --train: how many there are", &Options::fit_examples, 1, 100000000, "",
+             {"fit"}),
       number("example-tokens", 0, "with --train: question and answer together, on average",
              &Options::fit_example_tokens, 2, 1000000, "", {"fit"}),
       number("answer-tokens", 0, "with --train: the answer alone, on average", &Options::fit_answer_tokens, 1,
@@ -494,6 +498,29 @@ std::vector<Setting> table() {
              &Options::draft_items, 0, 10000000, "", {"train draft"}),
       number("per-passage", 0, "questions of one passage at most", &Options::draft_per_passage, 1, 1000, "",
              {"train draft"}),
+      // Adapters
+      text(file, "out", 0, "FILE", "the merged model", &Options::merge_out, "", {"adapters merge"},
+           "merged.gguf"),
+      text(folder, "to", 0, "DIR", "the folder for PEFT", &Options::export_folder, "", {"adapters export"},
+           "tickets-peft"),
+      text(file, "data", 0, "FILE", "held-out items, in the forms that `loam train lora` reads",
+           &Options::gate_data, "", {"adapters check"}, "held-out.jsonl"),
+      flag("force", 0, "promote what no check has shown to be better", &Options::force, "",
+           {"adapters promote"}),
+      // Serve
+      text(ValueKind::text, "host", 0, "ADDRESS", "address to listen at; beyond this machine a key is needed",
+           &Options::host, "serve.host", {"serve"}, "127.0.0.1"),
+      number("port", 0, "port to listen at (0: any that is free)", &Options::port, 0, 65535, "serve.port",
+             {"serve"}),
+      text(file, "key-file", 0, "FILE", "keys that may ask, one a line; only you may read the file",
+           &Options::key_file, "serve.key_file", {"serve"}, "keys.txt"),
+      list("allow-host", "NAME", "another name by which this server may be called (may be repeated)",
+           &Options::allow_hosts, {"serve"}, "loam.example.org"),
+      number("queue", 0, "requests that may wait for the model; more are told to come again", &Options::queue,
+             0, 100000, "serve.queue", {"serve"}),
+      text(file, "worker", 0, "SOCKET",
+           "hold the models for a server, at this socket; loam serve starts it so", &Options::worker_socket,
+           "", {"serve"}, "worker.sock"),
       // Ledger and bench
       text(ValueKind::text, "task", 0, "TASK", "only runs of this task, such as ask", &Options::task, "",
            {"ledger list", "ledger export"}, "ask"),
@@ -506,7 +533,7 @@ std::vector<Setting> table() {
       text(folder, "mlflow", 0, "DIR", "write MLflow's folders", &Options::mlflow_folder, "",
            {"ledger export"}, "mlruns"),
       text(ValueKind::text, "metric", 0, "NAME", "which score to go by", &Options::metric, "",
-           {"compare", "leaderboard", "improve"}, "accuracy"),
+           {"compare", "leaderboard", "improve", "adapters check"}, "accuracy"),
       text(ValueKind::text, "data", 0, "NAME",
            "the data file, or the beginning of its hash (else that of the newest run)", &Options::board_data,
            "", {"leaderboard"}, "tickets.csv"),

@@ -32,13 +32,15 @@ struct Options {
   bool help = false;
 
   // models
-  std::string model;                  ///< empty: the catalogue's default for its role
-  std::string embedder;               ///< the same
-  std::string embedder_adapter;       ///< empty: none
+  std::string model;             ///< empty: the catalogue's default for its role
+  std::string embedder;          ///< the same
+  std::string embedder_adapter;  ///< empty: none
   std::string reranker = "auto";
   std::string span_reader = "auto";
   std::vector<std::string> adapters;  ///< empty: the default of the model
   std::string export_folder;
+  std::string merge_out;
+  std::string gate_data;
   bool force = false;
   int threads = 0;     ///< 0: one for each core
   int context = 4096;  ///< tokens; 0: what the model was trained for. 94 MB of cache for a 135M model
@@ -94,6 +96,14 @@ struct Options {
   bool why = false;
   bool baseline_only = false;
   std::string pre_prompt = "grounded";
+
+  // serve
+  std::string host = "127.0.0.1";
+  int port = 8642;
+  std::string key_file;
+  std::vector<std::string> allow_hosts;
+  int queue = 32;
+  std::string worker_socket;
 
   // evaluation
   int cases = 0;      ///< 0: all

@@ -412,7 +412,9 @@ std::vector<Verb> table() {
        "will it fit in memory, and how fast will it be?",
        "Predicts peak memory and speed before anything large is loaded.",
        "it does not fit",
-       {{"loam fit smollm2-135m-instruct --ctx 4096 --slots 4", "four conversations of 4,096 tokens"}},
+       {{"loam fit smollm2-135m-instruct --ctx 4096 --slots 4", "four conversations of 4,096 tokens"},
+        {"loam fit smollm2-135m-instruct --train --examples 2000 --rank 16",
+         "memory, speed and time of training an adapter"}},
        run_fit},
       {"generate",
        models,
@@ -427,6 +429,23 @@ std::vector<Verb> table() {
        {{"loam generate \"Name three colours.\"", "through the chat template"},
         {"loam generate --raw --top 5 -n 8 \"The capital of France is\"", "see each choice"}},
        run_generate},
+      {"serve",
+       start,
+       "",
+       0,
+       0,
+       "answer programs over HTTP, as OpenAI's service does",
+       "Programs that speak OpenAI's protocol reach the language model by its name and each collection as "
+       "the "
+       "model \"docs:NAME\": its answers carry their checked citations, or say that the documents do not "
+       "hold "
+       "it. "
+       "The models run in a process of their own, which is started again when it dies.",
+       "",
+       {{"loam serve", "for this machine, at port 8642"},
+        {"loam serve --host 0.0.0.0 --key-file keys.txt --allow-host loam.example.org",
+         "for others, who need a key"}},
+       run_serve},
       {"chat",
        models,
        "",

@@ -7,6 +7,24 @@ namespace loam::cli {
 std::vector<Verb> training_verbs() {
   const std::string models = "Models";
   return {
+      {"train draft",
+       models,
+       "",
+       0,
+       0,
+       "draft training data out of your own documents",
+       "Questions whose answers stand in the collection's documents word for word: definitions, fields, what "
+       "stands first under a heading, and values left out of their sentence. Each keeps its document, page "
+       "and "
+       "bytes. No language model takes part, so nothing is invented, but questions are plain and some are "
+       "not "
+       "worth asking: look through the file, edit it, delete lines. An existing file is never written over.",
+       "the documents hold nothing to ask for",
+       {{"loam train draft -c handbook --out-data draft.jsonl",
+         "then edit it, then: loam train lora --data "
+         "draft.jsonl"},
+        {"loam train draft --out-data draft.jsonl --items 500", "500 questions from all documents in turns"}},
+       run_train_draft},
       {"train lora",
        models,
        "",
@@ -83,6 +101,115 @@ std::vector<Verb> training_verbs() {
        "it was stopped before the end; --resume goes on",
        {{"loam train head --data tickets.csv --text message --label team", "a classifier of tickets"}},
        run_train_head},
+      {"adapters list",
+       models,
+       "",
+       0,
+       0,
+       "the adapters on this machine, what each is for, and which is in use",
+       "",
+       "there is none",
+       {{"loam adapters", "name, base, rank, size, what it learnt from, what the gate said"}},
+       run_adapters_list},
+      {"adapters use",
+       models,
+       "NAME",
+       1,
+       1,
+       "make an adapter the default of its model",
+       "From then on every verb that opens the model puts the adapter on it, unless --adapter says "
+       "otherwise. "
+       "Holds for all quantisations of the model. `loam adapters use none` ends it.",
+       "",
+       {{"loam adapters use tickets", "from now on"}, {"loam adapters use none", "the bare model again"}},
+       run_adapters_use},
+      {"adapters scale",
+       models,
+       "NAME SCALE",
+       2,
+       2,
+       "how strongly an adapter acts where nothing else is said",
+       "1 is as it was trained, 0 is the bare model; --adapter NAME:SCALE says it for one call.",
+       "",
+       {{"loam adapters scale tickets 0.5", "half"}},
+       run_adapters_scale},
+      {"adapters check",
+       models,
+       "NAME",
+       1,
+       1,
+       "is this adapter better than what serves now, and what did the model forget for it?",
+       "Both answer the held-out items of --data in turns; a paired test says whether the adapter is better "
+       "or was "
+       "lucky. Perplexity of general text and of plain instructions says what was forgotten, the median time "
+       "for a "
+       "token what it costs. Items must not be among those it learnt from. Both sides are runs of the "
+       "ledger, "
+       "whatever comes out.",
+       "it did not pass",
+       {{"loam adapters check tickets --data held-out.jsonl", "against the model as it serves now"},
+        {"loam adapters check tickets --data held-out.csv --metric exact_match", "only whole answers count"}},
+       run_adapters_check},
+      {"adapters promote",
+       models,
+       "NAME",
+       1,
+       1,
+       "let an adapter that passed its check serve by default",
+       "Refused for what never passed `loam adapters check`, and for bytes that changed since; --force does "
+       "it all "
+       "the same, and the list says so.",
+       "",
+       {{"loam adapters promote tickets", "from now on"}},
+       run_adapters_promote},
+      {"adapters merge",
+       models,
+       "NAME[:SCALE]",
+       1,
+       1,
+       "put an adapter into its model for good",
+       "Writes one GGUF, tensor by tensor, as F16 or Q8_0 (anything coarser rounds the adapter away), and "
+       "tells the "
+       "loss against model and adapter side by side.",
+       "",
+       {{"loam adapters merge tickets --out merged.gguf", "as Q8_0"},
+        {"loam adapters merge tickets:0.5 --out merged.gguf --type f16", "at half strength"}},
+       run_adapters_merge},
+      {"adapters export",
+       models,
+       "NAME",
+       1,
+       1,
+       "write an adapter for HuggingFace PEFT",
+       "Makes adapter_model.safetensors and adapter_config.json, which PEFT loads on the publisher's form of "
+       "the "
+       "model.",
+       "",
+       {{"loam adapters export tickets --to tickets-peft", "for others"}},
+       run_adapters_export},
+      {"adapters import",
+       models,
+       "PATH",
+       1,
+       1,
+       "take in an adapter: a folder of HuggingFace PEFT, or a LoRA GGUF",
+       "What llama.cpp cannot serve is refused by name: DoRA, trained biases, modules_to_save. --model says "
+       "what it "
+       "was trained on, where that is not the default model.",
+       "",
+       {{"loam adapters import ./my-peft-adapter --name tickets", "from PEFT"},
+        {"loam adapters import tickets.gguf", "from another machine"}},
+       run_adapters_import},
+      {"adapters remove",
+       models,
+       "NAME",
+       1,
+       1,
+       "remove an adapter from this machine",
+       "What the ledger says of it stays.",
+       "",
+       {{"loam adapters remove tickets", "free its space"}},
+       run_adapters_remove},
   };
 }
 

@@ -26,13 +26,13 @@ run loam adapters scale fact 1
 expect exit 2
 expect err contains use facts
 # A cut file is told before it is loaded.
-shell head -c 2000 home/adapters/facts.gguf > cut.gguf
+shell head -c 2000 $LOAM_HOME/adapters/facts.gguf > cut.gguf
 run loam generate hello --adapter ./cut.gguf
 expect exit 2
 expect err contains cut.gguf
 # A default that is gone is told; the bare model does not answer in its place.
 run loam adapters use facts
-shell rm home/adapters/facts.gguf
+shell rm $LOAM_HOME/adapters/facts.gguf
 run loam generate hello -n 2
 expect exit 2
 expect err contains none
