@@ -64,7 +64,7 @@ class EmbedderTask final : public PairTask {
     const std::vector<std::size_t> all = passages_of(data_, held_out_);
     EncoderSequences told, asked;
     for (const std::size_t passage : all) {
-      if (fits_[passage]) told.add(alone(passages_[passage]), passage, 0);
+      if (fits(0, passage)) told.add(alone(passages_[passage]), passage, 0);
     }
     for (const std::size_t item : held_out_) asked.add(alone(questions_[item]), item, 0);
     std::vector<float> vectors(told.tokens.size() * width);

@@ -34,33 +34,33 @@ PairTask::PairTask(SpanData data, const engine::WordPiece& words, const EncoderT
 
 Result<void> PairTask::split(Together together) {
   const auto most = static_cast<std::size_t>(options_.sequence_tokens);
-  std::size_t longest_question = 0;
+  together_ = together;
   std::vector<std::size_t> usable;
   std::vector<std::string> clusters;
   eval::SeenRows too_long;
   for (std::size_t i = 0; i < data_.items.size(); ++i) {
-    const std::size_t asked = questions_[i].size(), told = passages_[data_.items[i].passage].size();
-    const bool fits =
-        together == Together::yes ? asked + told + 3 <= most : asked + 2 <= most && told + 2 <= most;
-    if (!fits) {
+    const bool question_fits = questions_[i].size() + 2 <= most;
+    if (!question_fits || !fits(i, data_.items[i].passage)) {
       too_long.add(data_.items[i].line);
       continue;
     }
     usable.push_back(i);
     clusters.push_back(data_.groups[data_.items[i].passage]);
-    longest_question = std::max(longest_question, asked);
   }
   eval::add_note(notes_, "too long",
                  eval::counted(too_long.count, "row") + " have more than " + std::to_string(most) + " tokens",
                  too_long, eval::Rows::left_out);
-  const std::size_t beside = together == Together::yes ? longest_question + 3 : 2;
-  for (const auto& passage : passages_) fits_.push_back(passage.size() + beside <= most);
   auto parts = split_clusters(clusters, options_.hold_out, options_.seed, version_.file);
   if (!parts) return parts.error();
   for (const std::size_t number : parts->train) train_.push_back(usable[number]);
   for (const std::size_t number : parts->held_out) held_out_.push_back(usable[number]);
   held_out_items_ = held_out_.size();
   return done();
+}
+
+bool PairTask::fits(std::size_t item, std::size_t passage) const {
+  const std::size_t beside = together_ == Together::yes ? questions_[item].size() + 3 : 2;
+  return passages_[passage].size() + beside <= static_cast<std::size_t>(options_.sequence_tokens);
 }
 
 Result<void> PairTask::prepare(EncoderReading& base) {
@@ -72,13 +72,14 @@ Result<void> PairTask::prepare(EncoderReading& base) {
     std::vector<std::size_t> wrong;
     if (negatives_ > 0) {
       for (const std::size_t passage : ranks.wrong_for(train_[i], kHardest)) {
-        if (fits_[passage]) wrong.push_back(passage);
+        if (fits(train_[i], passage)) wrong.push_back(passage);
       }
       Random random(options_.seed ^ (0xA17E4ULL + train_[i]));
       for (std::size_t j = 0; j < kAnyOther; ++j) {
         const std::size_t other = all[static_cast<std::size_t>(random.below(all.size()))];
         const bool is_known = std::find(wrong.begin(), wrong.end(), other) != wrong.end();
-        if (other != question(train_[i]).passage && fits_[other] && !is_known) wrong.push_back(other);
+        if (other != question(train_[i]).passage && fits(train_[i], other) && !is_known)
+          wrong.push_back(other);
       }
     }
     if (wrong.empty() && question(train_[i]).negatives.empty()) ++alone;
@@ -95,7 +96,7 @@ Result<void> PairTask::prepare(EncoderReading& base) {
 std::vector<std::size_t> PairTask::wrong_passages(std::size_t item, std::uint64_t epoch) const {
   std::vector<std::size_t> chosen;
   for (const std::size_t passage : question(train_[item]).negatives) {
-    if (fits_[passage] && chosen.size() < negatives_) chosen.push_back(passage);
+    if (fits(train_[item], passage) && chosen.size() < negatives_) chosen.push_back(passage);
   }
   std::vector<std::size_t> pool = wrong_[item];
   Random random(options_.seed * 0x9E3779B97F4A7C15ULL + epoch * 0x51ED2701ULL + item);

@@ -26,6 +26,8 @@ class PairTask : public EncoderTask {
   Result<void> split(Together together);
 
   const SpanQuestion& question(std::size_t item) const { return data_.items[item]; }
+  /// Does a passage fit beside this question, or alone where they are read apart?
+  bool fits(std::size_t item, std::size_t passage) const;
   /// The wrong passages of an item in an epoch: the data's own, then others by turns.
   std::vector<std::size_t> wrong_passages(std::size_t item, std::uint64_t epoch) const;
 
@@ -33,8 +35,8 @@ class PairTask : public EncoderTask {
   const engine::WordPiece& words_;
   EncoderTaskOptions options_;
   std::size_t negatives_ = 0;
+  Together together_ = Together::no;
   std::vector<std::vector<engine::Token>> passages_, questions_;  // without special tokens
-  std::vector<bool> fits_;                                        // passages, alone or with a short question
   std::vector<std::size_t> train_, held_out_;                     // of data_.items
   std::vector<std::vector<std::size_t>> wrong_;                   // of each of train_, the hardest first
   std::unique_ptr<PassageRanks> held_out_ranks_;

@@ -70,7 +70,7 @@ class RerankerTask final : public PairTask {
     std::vector<std::size_t> right;  // of each question: where the right passage is among its own pairs
     for (const std::size_t item : held_out_) {
       std::vector<std::size_t> first = held_out_ranks_->by_words(question(item).question, kReranked);
-      first.erase(std::remove_if(first.begin(), first.end(), [&](std::size_t p) { return !fits_[p]; }),
+      first.erase(std::remove_if(first.begin(), first.end(), [&](std::size_t p) { return !fits(item, p); }),
                   first.end());
       const auto found = std::find(first.begin(), first.end(), question(item).passage);
       if (found == first.end()) continue;
