@@ -196,6 +196,15 @@ Result<OpenCollection> Context::open_collection() {
   auto embedder = open_embedder();
   if (!embedder) return embedder.error();
   open.embedder = std::move(*embedder);
+  if (open.collection.embedder_fingerprint != open.embedder->fingerprint()) {
+    // Its vectors would be compared with those of another model, and mean nothing.
+    return Error{
+        Kind::bad_request, "collection \"" + open.collection.name + "\"",
+        fmt::format("it was made with {} ({}) and cannot be searched with {} ({})", open.collection.embedder,
+                    open.collection.embedder_fingerprint.substr(0, 12), open.embedder->model_name(),
+                    open.embedder->fingerprint().substr(0, 12)),
+        "name its embedder with --embedder and --embedder-adapter, or ingest into another collection"};
+  }
   auto retriever = retrieve::Retriever::open(*open.store, open.collection.id, *open.embedder);
   if (!retriever) return retriever.error();
   open.retriever = std::move(*retriever);
