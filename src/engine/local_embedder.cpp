@@ -17,7 +17,7 @@ namespace {
 
 // llama.cpp's encoder builds one dense mask of n_tokens x n_tokens per call, over all texts in it: packing
 // more texts wastes attention with the square, packing fewer wastes matrix width. Reasoned, not
-// measured: README.md.
+// measured: CHOICES.md.
 constexpr int kTokensPerCall = 512;
 constexpr int kMostTextsPerCall = 64;  // llama.cpp's limit of sequences per batch is 256
 

@@ -63,7 +63,8 @@ class LocalModel {
   const std::string& name() const;
   const std::filesystem::path& file() const;
   /// Changes whenever the results would: hash of the file's metadata, tensor list, size and a sample of its
-  /// weights (README.md says which bytes). 64 hex digits; costs milliseconds where a full hash costs seconds.
+  /// weights (CHOICES.md says which bytes). 64 hex digits; costs milliseconds where a full hash costs
+  /// seconds.
   const std::string& fingerprint() const;
   /// base_identity() of its file: the same for all quantisations of one model. Reads the file once more, for
   /// milliseconds.

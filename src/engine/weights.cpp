@@ -189,7 +189,7 @@ std::string machine_description() {
   return cpu;
 }
 
-// The limit of 0.02 nats per token is an estimate; runs on the default model stand in README.md.
+// The limit of 0.02 nats per token is an estimate; runs on the default model stand in CHOICES.md.
 Result<InstalledModel> choose_weights(std::string_view name, const fs::path& home,
                                       const WeightsOptions& options, const ProgressSink& progress,
                                       Logger& logger, const WeightsProbe& given_probe) {
