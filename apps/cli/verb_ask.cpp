@@ -6,8 +6,8 @@
 #include "answer/answer.h"
 #include "answer/answer_json.h"
 #include "base/json.h"
+#include "cli/ask_work.h"
 #include "cli/context.h"
-#include "cli/encoders.h"
 #include "cli/interrupt.h"
 #include "cli/show.h"
 
@@ -196,36 +196,6 @@ void print_answer(Context& context, const Answer& answer, const std::vector<Hit>
   }
 }
 
-Result<std::uint64_t> write_ledger(Context& context, store::Store& store, const store::Collection& collection,
-                                   const std::string& question, const Answer& answer) {
-  const Options& o = context.options();
-  Json adapters = Json::array();
-  for (const engine::Adapter& adapter : context.adapters_in_use())
-    adapters.push_back({{"name", adapter.file.stem().string()}, {"scale", adapter.scale}});
-  const Json config = {
-      {"question", question},
-      {"collection", collection.name},
-      {"embedder", collection.embedder},
-      {"embedder_fingerprint", collection.embedder_fingerprint},
-      {"model", answer.model},
-      {"adapters", std::move(adapters)},
-      {"pre_prompt", o.pre_prompt},
-      {"passages", o.passages},
-      {"candidates", o.candidates},
-      {"legs", o.legs},
-      {"lexical_weight", o.lexical_weight},
-      {"reranker", answer.reranker},
-      {"reader", answer.reader},
-      {"answer_tokens", o.answer_tokens},
-      {"min_confidence", o.min_confidence},
-      {"adopted", context.adopted().empty() ? Json() : Json(number_of(context.adopted_run()))},
-      {"version", LOAM_VERSION}};
-  const Json result = answer::to_json(answer);
-  auto run =
-      store.add_run({RunId{}, system_clock().unix_seconds(), "ask", dump_json(config), dump_json(result)});
-  if (!run) return run.error();
-  return number_of(*run);
-}
 }  // namespace
 
 Result<Outcome> run_ask(Context& context) {
@@ -259,16 +229,7 @@ Result<Outcome> run_ask(Context& context) {
 
   auto encoders = open_encoders(context, *open->embedder, Reads::yes);
   if (!encoders) return encoders.error();
-  answer::AskOptions ask;
-  ask.passages_shown = options.passages;
-  ask.answer_tokens = options.answer_tokens;
-  ask.min_confidence = static_cast<float>(options.min_confidence);
-  ask.keep_unsupported = options.keep_unsupported;
-  ask.use_model = !options.baseline_only;
-  ask.retrieve = context.retrieve_options();
-  ask.retrieve.reranker = encoders->reranker.get();
-  ask.reader = encoders->reader.get();
-  ask.pre_prompt = *pre_prompt;
+  const answer::AskOptions ask = ask_options(context, *encoders, *std::move(pre_prompt));
   // The draft is not shown while it is unchecked; only how far it is.
   const ProgressSink progress = terminal.progress();
   std::uint64_t pieces = 0;
@@ -284,7 +245,7 @@ Result<Outcome> run_ask(Context& context) {
   if (!answered) return answered.error();
   const Answer& answer = *answered;
 
-  auto run = write_ledger(context, *open->store, open->collection, question, answer);
+  auto run = keep_answer(context, *open->store, open->collection, question, answer);
   if (!run) return run.error();
   std::string prompt_text;
   if (options.show_prompt && engine != nullptr && !answer.prompt.messages.empty()) {

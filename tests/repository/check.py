@@ -63,7 +63,7 @@ def without_comments_and_strings(source):
 # Foreign headers and the rooms that may include them; "apps" is apps/, "tests" every *_test.cpp and tests/.
 FOREIGN = [
     (r"llama(-cpp)?\.h|gg(ml|uf).*\.h|common/.*|(chat|sampling|json-schema-to-grammar|jinja/.*)\.h", {"engine"}),
-    (r"httplib\.h|cpp-httplib/.*", {"engine", "tests"}),
+    (r"httplib\.h|cpp-httplib/.*", {"engine", "apps", "tests"}),
     (r"sqlite3\.h", {"store", "tests"}),
     (r"gumbo\.h|fpdf.*\.h", {"reader"}),
     (r"nlohmann/.*", {"base", "engine"}),
