@@ -11,7 +11,8 @@ namespace loam::train {
 namespace {
 
 constexpr std::size_t kLeastItems = 5;
-constexpr int kProbeWindow = 512;  // tokens of general text at once
+constexpr int kProbeWindow = 512;            // tokens of general text at once
+constexpr std::size_t kGeneralBytes = 4096;  // of general text: about 900 tokens, read once for each side
 
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -43,7 +44,9 @@ Result<double> general_perplexity(engine::LocalEngine& engine, const std::stop_t
   engine::TextLossOptions window;
   window.window_tokens = std::min(kProbeWindow, engine.context_tokens());
   window.stride_tokens = window.window_tokens;
-  const auto loss = engine::text_loss(engine, engine::loss_text(), window, {}, {}, stop);
+  std::string_view text = engine::loss_text();
+  if (text.size() > kGeneralBytes) text = text.substr(0, text.rfind(' ', kGeneralBytes));
+  const auto loss = engine::text_loss(engine, text, window, {}, {}, stop);
   if (!loss) return loss.error();
   tokens += loss->tokens_read;
   return loss->perplexity();

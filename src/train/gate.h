@@ -52,7 +52,7 @@ struct GateCheck {
 
 struct GateSide {
   std::string name;                   ///< the engine's name for model and adapters
-  double perplexity = 0;              ///< of engine::loss_text()
+  double perplexity = 0;              ///< of the beginning of engine::loss_text()
   double instruction_perplexity = 0;  ///< of our answers to our instructions
   double token_ms = 0;                ///< median time to write one
   double prompt_ms = 0;               ///< median time to read a prompt

@@ -7,7 +7,7 @@ file facts.jsonl:
     {"prompt":"Who has the keys?","response":"Marta"}
 run loam train lora --data facts.jsonl --steps 8 --lr 0.003 --batch-size 2 --holdout 0 --rank 2 --targets q,v
 run loam adapters list --json
-expect json /adapters/0/name == facts
+expect json /adapters/0/name == "facts"
 expect json /adapters/0/rank == 2
 expect json /adapters/0/in_use == false
 expect json /adapters/0/gate is null
@@ -15,16 +15,16 @@ run loam adapters use facts
 expect err contains not promoted
 expect out contains every quantisation
 run loam generate "What is the door code?" -n 4 --json
-expect json /model contains +facts
+expect json /model contains "+facts"
 run loam generate "What is the door code?" -n 4 --json --adapter none
-expect json /model lacks facts
+expect json /model lacks "facts"
 run loam adapters scale facts 0.5
 run loam generate "What is the door code?" -n 4 --json
-expect json /model contains +facts:0.5
-run loam generate "What is the door code?" -n 4 --json --adapter facts:2
-expect json /model contains +facts:2
+expect json /model contains "+facts:0.5"
+run loam generate "What is the door code?" -n 4 --json --adapter facts:0.25
+expect json /model contains "+facts:0.25"
 run loam adapters remove facts
 run loam adapters
 expect exit 1
 run loam generate "What is the door code?" -n 4 --json
-expect json /model lacks facts
+expect json /model lacks "facts"

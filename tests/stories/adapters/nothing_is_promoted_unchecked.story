@@ -25,7 +25,7 @@ run loam adapters check facts --data held.jsonl --answer-tokens 4 --json
 expect exit 1
 expect json /passed == false
 expect json /items == 5
-expect json /checks/0/name == better
+expect json /checks/0/name == "better"
 # The ledger has both sides, and what the gate said.
 run loam ledger list --task adapter --json
 expect out contains adapter
