@@ -200,6 +200,11 @@ template <int kRows>
 struct Avx512Bf16Tile {
   [[gnu::target("avx512f,avx512bw,avx512vl,avx512bf16,avx2,fma")]] static void run(
       const TilePart* parts, std::size_t count, float* out, std::size_t stride, bool add) {
+    for (int r = 0; r < kRows; ++r) {  // what is added to, or written over, is there when the sums are
+      const float* to = out + static_cast<std::size_t>(r) * stride;
+      __builtin_prefetch(to, 1);
+      __builtin_prefetch(to + 16, 1);
+    }
     __m512 sum[kRows][2];
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
