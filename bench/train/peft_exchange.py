@@ -100,7 +100,7 @@ def told(name, ours, theirs, bare):
 
 
 f32, model = widened(base)
-tokens = [int(t) for t in np.random.default_rng(1).integers(0, model.config.vocab_size, 96)]
+tokens = [int(t) for t in np.random.default_rng(1).integers(0, model.config.vocab_size, 48)]
 bare = of_peft(model, tokens)
 good = told("no adapter", of_loam(f32, "none", tokens), bare, bare)
 
