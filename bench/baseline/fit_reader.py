@@ -24,11 +24,18 @@ def fit(features, labels, prior, bias, pull):
     weights = start.copy()
     strength = np.full(len(start), pull)
     strength[-1] = 1e-3
-    for _ in range(50):  # Newton
-        p = 1 / (1 + np.exp(-x @ weights))
+    def loss(w):
+        z = x @ w
+        return np.sum(np.logaddexp(0, z) - labels * z) + 0.5 * np.sum(strength * (w - start) ** 2)
+
+    for _ in range(50):  # Newton, with steps halved until they help
+        p = sigmoid(x @ weights)
         gradient = x.T @ (p - labels) + strength * (weights - start)
         hessian = (x * (p * (1 - p))[:, None]).T @ x + np.diag(strength)
-        weights -= np.linalg.solve(hessian, gradient)
+        step, size = np.linalg.solve(hessian, gradient), 1.0
+        while size > 1e-6 and loss(weights - size * step) > loss(weights):
+            size /= 2
+        weights = weights - size * step
     return weights
 
 
@@ -37,7 +44,7 @@ def odds(features, weights):
 
 
 def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+    return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 
 def chosen(item, weights):
