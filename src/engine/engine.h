@@ -158,8 +158,8 @@ class Reranker {
   /// Changes whenever the scores would.
   virtual const std::string& fingerprint() const = 0;
   /// One score for each passage, in their order: the log-odds that it answers the question, as far as the
-  /// training goes. A passage longer than the model reads at once is read in overlapping windows, and its best
-  /// one counts. bad_request for a question that leaves no room for a passage. No passages: no scores.
+  /// training goes. A passage longer than the model reads at once is read in overlapping windows, and its
+  /// best one counts. bad_request for a question that leaves no room for a passage. No passages: no scores.
   virtual Result<std::vector<float>> score(std::string_view question,
                                            std::span<const std::string> passages) = 0;
 };
