@@ -231,7 +231,7 @@ Result<Outcome> run_serve(Context& context) {
   if (auto started = supervisor.start(); !started) return started.error();
   const std::string address = fmt::format("http://{}:{}", options.host, front.port());
   if (terminal.json()) {
-    terminal.json({{"event", "ready"}, {"address", address}, {"worker", supervisor.process()}});
+    terminal.json_line({{"event", "ready"}, {"address", address}, {"worker", supervisor.process()}});
   } else {
     terminal.line(fmt::format("Loam listens at {}", address));
     terminal.line(fmt::format("  OpenAI clients   base_url {}/v1{}", address,
@@ -244,6 +244,7 @@ Result<Outcome> run_serve(Context& context) {
       terminal.line("  Your documents   none yet; loam ingest PATH adds some");
     }
     terminal.line("  Stop             Ctrl-C; answers in progress are finished");
+    terminal.flush();
   }
   const std::stop_callback on_stop(stop, [&] { front.stop(); });
   front.run();

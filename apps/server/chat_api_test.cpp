@@ -60,6 +60,7 @@ TEST(chat_request, what_is_left_out_has_the_defaults_of_openai) {
   EXPECT_TRUE(parsed.request->generate.stop.empty());
 }
 
+// proves P-SERVE-03
 TEST(chat_request, each_mistake_is_named_by_its_field) {
   EXPECT_EQ(field_refused("{"), "");
   EXPECT_EQ(field_refused("[]"), "the body");

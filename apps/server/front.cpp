@@ -39,6 +39,18 @@ std::unique_ptr<httplib::Client> worker_client(const std::string& socket) {
   return client;
 }
 
+/// Gives `take` all that comes until it says no. False: it said no, or the connection broke.
+template <typename Take>
+bool read_all(httplib::ClientImpl::StreamHandle& handle, const Take& take) {
+  std::array<char, 8192> bytes{};
+  for (;;) {
+    const ssize_t got = handle.read(bytes.data(), bytes.size());
+    if (got < 0 || handle.has_read_error()) return false;
+    if (got == 0) return true;
+    if (!take(bytes.data(), static_cast<std::size_t>(got))) return false;
+  }
+}
+
 const ApiError kNoWorker{503, "the model is not ready; it is being started again", "", "worker_unavailable",
                          1};
 
@@ -161,31 +173,34 @@ struct Front::State {
         response.set_header(name, handle->response->get_header_value(name));
     }
     const std::string type = handle->response->get_header_value("Content-Type");
-    response.set_chunked_content_provider(type,
-                                          [this, client, handle, type](std::size_t, httplib::DataSink& sink) {
-                                            std::array<char, 8192> bytes{};
-                                            for (;;) {
-                                              const ssize_t got = handle->read(bytes.data(), bytes.size());
-                                              if (got > 0) {
-                                                if (!sink.write(bytes.data(), static_cast<std::size_t>(got)))
-                                                  return false;
-                                                continue;
-                                              }
-                                              if (got < 0 || handle->has_read_error()) {
-                                                ++failed;
-                                                logger.error("the worker broke off an answer");
-                                                // A stream says so in its own language; a plain body can only
-                                                // be cut.
-                                                if (type.starts_with("text/event-stream")) {
-                                                  const std::string event = error_event(kNoWorker);
-                                                  sink.write(event.data(), event.size());
-                                                }
-                                                return false;
-                                              }
-                                              sink.done();
-                                              return true;
-                                            }
-                                          });
+    if (!type.starts_with("text/event-stream")) {
+      std::string body;
+      const bool whole = read_all(*handle, [&](const char* bytes, std::size_t size) {
+        body.append(bytes, size);
+        return body.size() <= kMostBody;
+      });
+      if (!whole) {
+        ++failed;
+        return answer_error(response, kNoWorker);
+      }
+      response.set_content(std::move(body), type);
+      return;
+    }
+    response.set_chunked_content_provider(type, [this, client, handle](std::size_t, httplib::DataSink& sink) {
+      bool listens = true;
+      const bool whole = read_all(
+          *handle, [&](const char* bytes, std::size_t size) { return listens = sink.write(bytes, size); });
+      if (!listens) return false;
+      if (!whole) {  // the stream says so in its own language
+        ++failed;
+        logger.error("the worker broke off an answer");
+        const std::string event = error_event(kNoWorker);
+        sink.write(event.data(), event.size());
+        return false;
+      }
+      sink.done();
+      return true;
+    });
   }
 
   void chat(const httplib::Request& request, httplib::Response& response) {

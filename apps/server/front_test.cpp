@@ -36,6 +36,7 @@ TEST(front, secrets_are_equal_only_when_each_byte_is) {
   EXPECT_FALSE(same_secret("abc", ""));
 }
 
+// proves P-SERVE-04
 TEST(front, beyond_this_machine_a_key_is_needed) {
   class Empty final : public Library {
     Result<std::vector<std::string>> collections() override { return std::vector<std::string>{}; }

@@ -146,7 +146,11 @@ struct Supervisor::State {
       if (Clock::now() >= next_look) {
         if (is_well(options.socket)) {
           missed = 0;
-          if (!ready.exchange(true)) changed.notify_all();
+          if (!ready) {
+            const std::lock_guard lock(mutex);  // start() must not miss it between looking and waiting
+            ready = true;
+            changed.notify_all();
+          }
           next_look = Clock::now() + milliseconds(options.look_every_ms);
         } else if (!ready) {
           next_look = Clock::now() + kStep;

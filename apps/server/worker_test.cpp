@@ -123,6 +123,7 @@ TEST_F(WorkerTest, without_a_limit_the_answer_may_fill_the_context) {
   EXPECT_NE(answer->body.find("\"completion_tokens\":60"), std::string::npos) << answer->body;
 }
 
+// proves P-SERVE-05
 TEST_F(WorkerTest, a_full_queue_is_told_at_once_and_the_rest_is_served) {
   engine_.hold = true;
   std::vector<std::thread> threads;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """`loam serve` as its clients see it: a real server with the real models, over real sockets.
-usage: serve_test.py LOAM MODELS_FOLDER EXAMPLES_FOLDER"""
+usage: serve_test.py LOAM EXAMPLES_FOLDER; LOAM_TEST_MODELS names the folder with the models"""
 import http.client
 import json
 import os
@@ -12,7 +12,8 @@ import tempfile
 import time
 import unittest
 
-LOAM, MODELS, EXAMPLES = sys.argv[1:4]
+LOAM, EXAMPLES = sys.argv[1:3]
+MODELS = os.environ["LOAM_TEST_MODELS"]
 QUESTION = "How many weeks of paid parental leave does the other parent get?"
 
 
@@ -103,6 +104,7 @@ class Serve(unittest.TestCase):
         self.assertEqual(status, 200, answer)
         self.assertIsInstance(json.loads(answer["choices"][0]["message"]["content"])["weeks"], int)
 
+    # proves P-SERVE-01
     def test_documents_are_asked_as_a_model_and_answer_as_the_command_line_does(self):
         printed = subprocess.run([LOAM, "ask", QUESTION, "-c", "examples", "--home", self.home, "--models", MODELS,
                                   "--json"], check=True, capture_output=True, text=True).stdout
@@ -164,6 +166,7 @@ class Serve(unittest.TestCase):
         status, _, _ = self.server.ask("GET", "/v1/models", headers={"Host": "evil.example"})
         self.assertEqual(status, 421)
 
+    # proves P-SERVE-02
     def test_z_a_killed_worker_costs_its_own_request_and_is_back(self):
         before = self.server.json("GET", "/health")[1]
         self.assertEqual(before["worker"], "ready")
