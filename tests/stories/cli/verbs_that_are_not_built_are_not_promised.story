@@ -1,5 +1,5 @@
 run loam --help
-expect out lacks serve
 expect out lacks agent
-run loam serve
+expect out lacks route
+run loam agent
 expect exit 2
