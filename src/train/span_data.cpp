@@ -98,14 +98,15 @@ class SpanReader {
       eval::add_note(data_.notes, std::move(kind), eval::counted(those.count, "row") + " " + message, those,
                      rows);
     };
-    note(SpanFlaw::malformed, "malformed", "cannot be read (" + first_reason_ + ")", eval::Rows::left_out);
-    note(SpanFlaw::empty, "empty", "have an empty question, passage or answer", eval::Rows::left_out);
-    note(SpanFlaw::misplaced, "misplaced", "have an answer that does not stand in the passage",
+    note(SpanFlaw::malformed, "malformed", "that cannot be read (" + first_reason_ + ")",
          eval::Rows::left_out);
-    note(SpanFlaw::repeated, "duplicate", "say again what an earlier row says", eval::Rows::left_out);
-    note(SpanFlaw::unanswered, "unanswered", "have a passage that does not answer", eval::Rows::left_out);
+    note(SpanFlaw::empty, "empty", "with an empty question, passage or answer", eval::Rows::left_out);
+    note(SpanFlaw::misplaced, "misplaced", "with an answer that does not stand in the passage",
+         eval::Rows::left_out);
+    note(SpanFlaw::repeated, "duplicate", "the same as an earlier one", eval::Rows::left_out);
+    note(SpanFlaw::unanswered, "unanswered", "with a passage that does not answer", eval::Rows::left_out);
     note(SpanFlaw::moved, "moved",
-         "have an answer that was looked for: the first place in the passage counts", eval::Rows::kept);
+         "with an answer that was looked for: the first place in the passage counts", eval::Rows::kept);
   }
 
   const std::string& first_reason() const { return first_reason_; }

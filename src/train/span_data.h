@@ -46,7 +46,7 @@ struct SpanDataOptions {
 /// SQuAD's JSON, version 1.1 or 2.0 (Rajpurkar et al. 2016, 2018), or JSON lines of {"question", "context"
 /// (or "passage"), "answers": [{"text","start"}]}: `start` counts code points, as SQuAD's; without it the
 /// text must stand in the passage. An empty "answers" says that the passage does not answer. Lines that
-/// cannot be read, are empty, say again what an earlier one says, or whose answer does not stand in its
+/// cannot be read, are empty, are the same as an earlier one, or whose answer does not stand in its
 /// passage are counted in the notes and left out. bad_data when not a single item is left.
 Result<SpanData> read_span_data(const std::filesystem::path& file, const SpanDataOptions& options = {});
 Result<SpanData> parse_span_data(std::string_view bytes, const std::string& name,

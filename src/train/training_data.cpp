@@ -265,11 +265,11 @@ Result<TrainingData> parse_training_data(std::string_view bytes, const std::stri
     eval::add_note(data.notes, std::move(kind), eval::counted(those.count, "row") + " " + message, those,
                    rows_are);
   };
-  tell(Flaw::malformed, "malformed", "cannot be read (" + first_reason + ")", eval::Rows::left_out);
-  tell(Flaw::no_answer, "no answer", "do not end with an answer to a question", eval::Rows::left_out);
-  tell(Flaw::empty, "empty", "have an empty prompt or response", eval::Rows::left_out);
-  tell(Flaw::repeated, "duplicate", "say again what an earlier row says", eval::Rows::left_out);
-  tell(Flaw::conflicting, "conflicting", "answer a prompt that has another answer in an earlier row",
+  tell(Flaw::malformed, "malformed", "that cannot be read (" + first_reason + ")", eval::Rows::left_out);
+  tell(Flaw::no_answer, "no answer", "without an answer to a question at the end", eval::Rows::left_out);
+  tell(Flaw::empty, "empty", "with an empty prompt or response", eval::Rows::left_out);
+  tell(Flaw::repeated, "duplicate", "the same as an earlier one", eval::Rows::left_out);
+  tell(Flaw::conflicting, "conflicting", "with a prompt that has another answer in an earlier row",
        eval::Rows::kept);
   if (data.items.empty()) {
     return Error{Kind::bad_data, name,

@@ -36,7 +36,7 @@ struct TrainingDataOptions {
 /// JSON lines of {"prompt","response"} (also "instruction", "input", "output"; an optional "system"), of
 /// OpenAI's
 /// {"messages":[{"role","content"}]}, or CSV with those columns. Lines that cannot be read, are empty, hold
-/// no answer, or say again what an earlier line says are counted in the notes with their numbers and left
+/// no answer, or are the same as an earlier one are counted in the notes with their numbers and left
 /// out; the same prompt with another answer is told and kept. bad_data when not a single item is left;
 /// bad_request when a CSV has no such columns.
 Result<TrainingData> read_training_data(const std::filesystem::path& file,

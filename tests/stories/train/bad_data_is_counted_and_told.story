@@ -8,6 +8,6 @@ file mixed.jsonl:
 run loam train lora --data mixed.jsonl --out mixed.gguf --steps 1 --batch-size 1 --holdout 0 --rank 2 --targets q
 expect exit 0
 expect err contains line 2
-expect err contains say again
+expect err contains 1 row the same as an earlier one
 expect err contains empty
 expect out contains mixed.gguf

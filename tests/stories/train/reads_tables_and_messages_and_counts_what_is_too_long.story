@@ -19,7 +19,7 @@ file chat.jsonl:
     {"messages":[{"role":"tool","content":"x"}]}
 run loam train lora --data chat.jsonl --out chat.gguf --steps 1 --batch-size 2 --holdout 0 --rank 2 --targets q
 expect exit 0
-expect err contains 1 row do not end with an answer
+expect err contains 1 row without an answer
 expect err contains line 4
 run loam train lora --data table.csv --out nothing.gguf --holdout 0 --seq-len 8
 expect exit 2
